@@ -1,11 +1,60 @@
-//! pgopt
+//! pgopt: a PostgreSQL that tunes itself.
+//!
+//! It observes the workload, advises with proof from the server's own planner, applies without
+//! blocking anyone, and verifies on the clock. Everything is SQL.
+//!
+//! # Words
+//! | word | meaning |
+//! |---|---|
+//! | statement | a normalised query (query id, database, role) with its counters |
+//! | workload | the statements advice is computed for, each with a weight |
+//! | candidate | an index that could help at least one statement |
+//! | hypothetical index | a candidate shown to the planner inside one planning call, and nowhere else |
+//! | configuration | a set of indexes, costed together |
+//! | recommendation | an index worth making, with the evidence for it |
+//! | planning sandbox | where a statement is planned as the role that ran it, and everything rolled back |
+//!
+//! # Rooms
+//! Imports go down only; a test holds the floors (`floors.rs`).
+//! ```text
+//! lib
+//! hooks                       the server's hooks, doorways only       (and each room's api.rs)
+//! advisor, status             workload -> candidates -> costs -> selection -> evidence
+//! workload                    which statements, with which weights; the planning sandbox
+//! whatif                      hypothetical and hidden indexes
+//! pg, settings, error         the door to the server's C interface; settings; one error type
+//! ```
+
+mod error;
+mod hooks;
+mod pg;
+mod settings;
+mod whatif;
+
 use pgrx::prelude::*;
+
 pgrx::pg_module_magic!(name, version);
-#[pg_extern]
-fn hello() -> &'static str { "x" }
+
+extension_sql_file!("../sql/bootstrap.sql", bootstrap);
+extension_sql_file!("../sql/whatif.sql", name = "whatif");
+extension_sql_file!("../sql/grants.sql", finalize);
+
+/// Runs once when the server loads the library, preloaded or by the first call of a function.
+#[pg_guard]
+extern "C-unwind" fn _PG_init() {
+    settings::define();
+    hooks::install();
+}
+
+/// What `#[pg_test]` expects of the crate.
 #[cfg(test)]
 #[doc(hidden)]
 pub mod pg_test {
+    /// Nothing to prepare.
     pub fn setup(_: Vec<&str>) {}
-    pub fn postgresql_conf_options() -> Vec<&'static str> { vec![] }
+
+    /// Another extension with the same hooks is preloaded beside ours, so that chaining is tested.
+    pub fn postgresql_conf_options() -> Vec<&'static str> {
+        vec!["shared_preload_libraries = 'pg_stat_statements,pgopt'"]
+    }
 }

@@ -1,0 +1,136 @@
+//! One error type for the whole extension, worded as PostgreSQL words its own:
+//! a lower-case message, the right SQLSTATE, the values in DETAIL, the next step in HINT.
+//!
+//! Functions return [`Result`]; the SQL functions in each room's `api.rs` return
+//! `Result<_, ErrorReport>`, into which [`Error`] converts with `?`.
+
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::panic::ErrorReport;
+
+/// What every fallible function of this crate returns.
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+/// An error with all that PostgreSQL's `ereport` carries.
+#[derive(Debug, Clone)]
+pub(crate) struct Error {
+    sqlstate: PgSqlErrorCode,
+    message: String,
+    detail: Option<String>,
+    hint: Option<String>,
+}
+
+impl Error {
+    /// An error of class `sqlstate`; `message` starts in lower case and has no full stop.
+    pub(crate) fn new(sqlstate: PgSqlErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            sqlstate,
+            message: message.into(),
+            detail: None,
+            hint: None,
+        }
+    }
+
+    /// The caller passed a value that cannot be used (22023).
+    pub(crate) fn invalid_parameter(message: impl Into<String>) -> Self {
+        Self::new(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            message.into(),
+        )
+    }
+
+    /// Something that this step of pgopt, or PostgreSQL, does not do (0A000).
+    pub(crate) fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(
+            PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            message.into(),
+        )
+    }
+
+    /// Adds a full sentence with the values at fault.
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds a full sentence with the next step, unless a more precise hint is there already.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
+    /// Says in which element of an argument the error lies, in front of any DETAIL there is.
+    pub(crate) fn in_element(mut self, argument: &str, ordinal: usize, text: &str) -> Self {
+        let place = format!(
+            "Element {ordinal} of \"{argument}\" is: {}",
+            abbreviate(text, 200)
+        );
+        self.detail = Some(match self.detail.take() {
+            Some(detail) => format!("{place}\n{detail}"),
+            None => place,
+        });
+        self
+    }
+
+    /// The error class.
+    pub(crate) fn sqlstate(&self) -> PgSqlErrorCode {
+        self.sqlstate
+    }
+
+    /// The primary message.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<Error> for ErrorReport {
+    #[track_caller]
+    fn from(error: Error) -> Self {
+        let mut report = ErrorReport::new(error.sqlstate, error.message, "pgopt");
+        if let Some(detail) = error.detail {
+            report = report.set_detail(detail);
+        }
+        if let Some(hint) = error.hint {
+            report = report.set_hint(hint);
+        }
+        report
+    }
+}
+
+/// `text` on one line, cut at `limit` characters with an ellipsis.
+pub(crate) fn abbreviate(text: &str, limit: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= limit {
+        return line;
+    }
+    let mut cut: String = line.chars().take(limit.saturating_sub(3)).collect();
+    cut.push_str("...");
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_is_cut_on_a_character_boundary() {
+        assert_eq!(abbreviate("äöü äöü", 7), "äöü äöü");
+        assert_eq!(abbreviate("äöüäöüäöü", 6), "äöü...");
+    }
+
+    #[test]
+    fn an_element_is_named_before_the_servers_own_detail() {
+        let error = Error::invalid_parameter("x")
+            .detail("There.")
+            .in_element("queries", 2, "SELECT\n 1");
+        assert_eq!(
+            error.detail.as_deref(),
+            Some("Element 2 of \"queries\" is: SELECT 1\nThere.")
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! Differences between the supported majors (15–18), each behind one name.
+
+use pgrx::pg_sys;
+
+/// Calls `changed` after every change of functions, types, operators, schemas or roles.
+pub(crate) fn register_syscache_counter(changed: fn()) {
+    thread_local! {
+        static CHANGED: std::cell::Cell<Option<fn()>> = const { std::cell::Cell::new(None) };
+    }
+    #[pgrx::pg_guard]
+    unsafe extern "C-unwind" fn syscache_changed(
+        _argument: pg_sys::Datum,
+        _cache: SysCacheIdentifier,
+        _hash: u32,
+    ) {
+        if let Some(changed) = CHANGED.get() {
+            changed();
+        }
+    }
+    CHANGED.set(Some(changed));
+    use pg_sys::SysCacheIdentifier::{AUTHOID, NAMESPACEOID, OPEROID, PROCOID, TYPEOID};
+    for cache in [PROCOID, TYPEOID, OPEROID, NAMESPACEOID, AUTHOID] {
+        // SAFETY: a syscache id of this major; the callback only calls a plain function.
+        unsafe {
+            pg_sys::CacheRegisterSyscacheCallback(
+                cache as SysCacheIdentifier,
+                Some(syscache_changed),
+                pg_sys::Datum::from(0),
+            );
+        }
+    }
+}
+
+type SysCacheIdentifier = i32;
+
+/// Allocates a zeroed node of type `T` tagged `tag` in the current memory context.
+///
+/// # Safety
+/// `T` must be the node struct that `tag` names.
+pub(crate) unsafe fn make_node<T>(tag: pg_sys::NodeTag) -> *mut T {
+    // SAFETY: palloc0 returns zeroed memory of the size of `T`, whose first field is its tag.
+    unsafe {
+        let node = pg_sys::palloc0(std::mem::size_of::<T>()).cast::<T>();
+        (*node.cast::<pg_sys::Node>()).type_ = tag;
+        node
+    }
+}
+
+/// The tag of a node, or `T_Invalid` for a null pointer.
+///
+/// # Safety
+/// `node` must be null or point to a valid node.
+pub(crate) unsafe fn tag(node: *const pg_sys::Node) -> pg_sys::NodeTag {
+    if node.is_null() {
+        return pg_sys::NodeTag::T_Invalid;
+    }
+    // SAFETY: every node starts with its tag.
+    unsafe { (*node).type_ }
+}
+
+/// Whether an equivalence member stands for a child relation (kept apart from the list on 18).
+///
+/// # Safety
+/// `member` must point to a valid member.
+pub(crate) unsafe fn is_child_member(member: *mut pg_sys::EquivalenceMember) -> bool {
+    // SAFETY: see above.
+    unsafe { (*member).em_is_child }
+}
+
+/// Whether a path key sorts downwards.
+///
+/// # Safety
+/// `key` must point to a valid path key.
+pub(crate) unsafe fn sorts_descending(key: *mut pg_sys::PathKey) -> bool {
+    #[cfg(any(feature = "pg15", feature = "pg16", feature = "pg17"))]
+    // SAFETY: see above.
+    unsafe {
+        (*key).pk_strategy == pg_sys::BTGreaterStrategyNumber as i32
+    }
+    #[cfg(feature = "pg18")]
+    // SAFETY: see above.
+    unsafe {
+        (*key).pk_cmptype == pg_sys::CompareType::COMPARE_GT
+    }
+}
+
+/// Gives a hypothetical index its access method's cost function.
+///
+/// # Safety
+/// Both pointers must be valid.
+pub(crate) unsafe fn set_cost_estimator(
+    info: *mut pg_sys::IndexOptInfo,
+    routine: *mut pg_sys::IndexAmRoutine,
+) {
+    // SAFETY: the planner declares the field without arguments up to 17 and calls it with the
+    // access method's own signature; only the type of the pointer differs.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        {
+            (*info).amcostestimate = std::mem::transmute((*routine).amcostestimate);
+        }
+        #[cfg(not(feature = "pg15"))]
+        {
+            (*info).amcostestimate = std::mem::transmute((*routine).amcostestimate);
+        }
+    }
+}
+
+/// Lets `EXPLAIN` print a plan whose parameters have no values.
+///
+/// Start-up pruning of partitions would ask for them; `EXPLAIN (GENERIC_PLAN)`, since 16, skips
+/// it for the same reason, so the pruning steps are taken out of this copy of the plan.
+///
+/// # Safety
+/// `planned` must be a complete plan that is not going to be executed.
+pub(crate) unsafe fn keep_parameters_unknown(planned: *mut pg_sys::PlannedStmt) {
+    // SAFETY: part_prune_info is an optional child of these two node types (an index into a
+    // list of the statement on 18).
+    unsafe {
+        super::plan::each_node(planned, &mut |plan| match tag(plan.cast()) {
+            pg_sys::NodeTag::T_Append => forget_pruning_append(plan.cast()),
+            pg_sys::NodeTag::T_MergeAppend => forget_pruning_merge_append(plan.cast()),
+            _ => {}
+        });
+    }
+}
+
+/// # Safety
+/// `plan` must be an `Append` node.
+unsafe fn forget_pruning_append(plan: *mut pg_sys::Append) {
+    // SAFETY: see above.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        {
+            (*plan).part_prune_info = std::ptr::null_mut();
+        }
+        #[cfg(feature = "pg18")]
+        {
+            (*plan).part_prune_index = -1;
+        }
+    }
+}
+
+/// # Safety
+/// `plan` must be a `MergeAppend` node.
+unsafe fn forget_pruning_merge_append(plan: *mut pg_sys::MergeAppend) {
+    // SAFETY: see above.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        {
+            (*plan).part_prune_info = std::ptr::null_mut();
+        }
+        #[cfg(feature = "pg18")]
+        {
+            (*plan).part_prune_index = -1;
+        }
+    }
+}
+
+/// Makes the server warn of unknown settings with this prefix.
+pub(crate) fn reserve_setting_prefix(prefix: &'static std::ffi::CStr) {
+    // SAFETY: a constant C string.
+    unsafe { pgrx::pg_sys::MarkGUCPrefixReserved(prefix.as_ptr()) }
+}

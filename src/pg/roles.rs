@@ -1,0 +1,32 @@
+//! Who is asking, and what they may see.
+
+use pgrx::pg_sys;
+
+/// The current user's OID.
+pub(crate) fn current_user() -> pg_sys::Oid {
+    // SAFETY: reads backend-local state.
+    unsafe { pg_sys::GetUserId() }
+}
+
+/// Whether the current user may read everybody's statistics (`pg_read_all_stats`).
+pub(crate) fn may_read_all_statistics() -> bool {
+    // SAFETY: a role membership look-up on an existing user and a predefined role.
+    unsafe {
+        pg_sys::has_privs_of_role(
+            pg_sys::GetUserId(),
+            pg_sys::Oid::from(pg_sys::ROLE_PG_READ_ALL_STATS),
+        )
+    }
+}
+
+/// Whether there is a role of that OID.
+pub(crate) fn exists(role: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up that returns null for what is not there when told not to raise.
+    unsafe { !pg_sys::GetUserNameFromId(role, true).is_null() }
+}
+
+/// Whether the server is a standby, on which nothing can be written.
+pub(crate) fn in_recovery() -> bool {
+    // SAFETY: reads shared state.
+    unsafe { pg_sys::RecoveryInProgress() }
+}

@@ -1,0 +1,80 @@
+//! Every setting of pgopt: one definition each, read through typed accessors.
+//!
+//! The README's table of settings is compared with `pg_settings` by a test.
+
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+
+/// On by default: a library that was loaded is wanted. A superuser can switch everything off
+/// without a restart, in one session or by a reload.
+static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
+
+/// 50 ms: long enough for a lock that is only just being released, short enough that advice on
+/// a thousand statements is not held up by one table under maintenance.
+static SANDBOX_LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(50);
+
+/// 1000: below that a sequential scan costs less than the work of keeping an index.
+static MIN_TABLE_ROWS: GucSetting<i32> = GucSetting::<i32>::new(1000);
+
+/// Defines the settings; called once, when the library is loaded.
+pub(crate) fn define() {
+    GucRegistry::define_bool_guc(
+        c"pgopt.enabled",
+        c"Switches pgopt on.",
+        c"When off, the library's hooks pass everything on unchanged and its functions refuse to work.",
+        &ENABLED,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"pgopt.sandbox_lock_timeout",
+        c"How long the advisor waits for a lock before it leaves a statement out.",
+        c"Statements whose tables stay locked longer are counted as not planned.",
+        &SANDBOX_LOCK_TIMEOUT,
+        1,
+        60_000,
+        GucContext::Userset,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
+        c"pgopt.min_table_rows",
+        c"Tables with fewer rows get no index advice.",
+        c"A small table is read faster in sequence than through an index.",
+        &MIN_TABLE_ROWS,
+        0,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    reserve_prefix();
+}
+
+/// Whether pgopt is switched on.
+pub(crate) fn enabled() -> bool {
+    ENABLED.get()
+}
+
+/// Lock timeout inside the planning sandbox, as `lock_timeout` takes it.
+pub(crate) fn sandbox_lock_timeout() -> String {
+    format!("{}ms", SANDBOX_LOCK_TIMEOUT.get())
+}
+
+/// Rows a table must have for an index to be worth advising.
+pub(crate) fn min_table_rows() -> f64 {
+    f64::from(MIN_TABLE_ROWS.get())
+}
+
+/// An error when pgopt is switched off.
+pub(crate) fn require_enabled() -> crate::error::Result<()> {
+    if enabled() {
+        return Ok(());
+    }
+    Err(crate::error::Error::new(
+        pgrx::PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        "pgopt is switched off",
+    )
+    .hint("Set pgopt.enabled to on."))
+}
+
+fn reserve_prefix() {
+    crate::pg::compat::reserve_setting_prefix(c"pgopt");
+}

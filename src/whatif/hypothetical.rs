@@ -1,0 +1,135 @@
+//! A hypothetical index: a checked definition under a made-up OID.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use pgrx::pg_sys;
+
+use super::scope::Scope;
+use super::size::{self, Method};
+use crate::error::Result;
+use crate::pg::catalog;
+use crate::pg::index_definition::IndexDefinition;
+use crate::pg::index_info::{self, PlannerRelation};
+use crate::pg::plan;
+use crate::pg::ports::define_index::{DryRun, dry_run_create_index};
+use crate::pg::rollback::{Surroundings, rolled_back};
+use crate::pg::statement::Statement;
+
+/// An index that can be shown to the planner.
+#[derive(Debug)]
+pub(crate) struct Hypothetical {
+    /// An OID that no relation has.
+    pub(crate) oid: pg_sys::Oid,
+    /// What `CREATE INDEX` would make.
+    pub(crate) definition: IndexDefinition,
+    method: Method,
+    /// Share of the table's rows that the predicate lets in.
+    selectivity: f64,
+    /// For each key, the column whose statistics describe it.
+    statistics_of: Vec<Option<i16>>,
+}
+
+/// What became of `CREATE INDEX` text.
+pub(crate) enum Defined {
+    /// An index to show.
+    Index(Rc<Hypothetical>),
+    /// `IF NOT EXISTS` with a name that is taken: nothing would be made.
+    Exists(String),
+}
+
+impl Hypothetical {
+    /// Checks `ddl` as `CREATE INDEX` would, and leaves no lock behind.
+    pub(crate) fn define(ddl: &str) -> Result<Defined> {
+        rolled_back(&Surroundings::default(), || {
+            Ok(match dry_run_create_index(ddl)? {
+                DryRun::AlreadyExists(name) => Defined::Exists(name),
+                DryRun::Definition(definition) => {
+                    Defined::Index(Rc::new(Self::from_definition(definition)?))
+                }
+            })
+        })
+    }
+
+    fn from_definition(definition: IndexDefinition) -> Result<Self> {
+        let method = Method::of(&definition)?;
+        let selectivity = predicate_selectivity(&definition)?;
+        let statistics_of = index_info::statistics_columns(&definition);
+        Ok(Self {
+            oid: unused_oid(),
+            definition,
+            method,
+            selectivity,
+            statistics_of,
+        })
+    }
+
+    /// Shows the index to the planner if it is on `relation` or on a partitioned table above it.
+    pub(crate) fn show(&self, relation: &PlannerRelation<'_>) {
+        let table = self.definition.table;
+        if table != relation.table() && !catalog::ancestors(relation.table()).contains(&table) {
+            return;
+        }
+        let tuples = relation.tuples() * self.selectivity;
+        relation.add_index(&self.definition, self.oid, |attribute| {
+            self.method
+                .geometry(&size::input(self, relation.table(), tuples, attribute))
+        });
+    }
+
+    /// Size in bytes on the table itself, or summed over the partitions of a partitioned table.
+    pub(crate) fn size_bytes(&self) -> i64 {
+        catalog::leaf_relations(self.definition.table)
+            .into_iter()
+            .map(|leaf| self.size_on(leaf))
+            .sum()
+    }
+
+    fn size_on(&self, leaf: pg_sys::Oid) -> i64 {
+        let tuples = index_info::estimated_tuples(leaf) * self.selectivity;
+        let map = |attribute: i16| index_info::attribute_in(&self.definition, leaf, attribute);
+        let geometry = self.method.geometry(&size::input(self, leaf, tuples, &map));
+        i64::from(geometry.pages) * i64::from(pg_sys::BLCKSZ)
+    }
+
+    /// The column whose statistics describe key `position`.
+    pub(super) fn statistics_of(&self, position: usize) -> Option<i16> {
+        self.statistics_of.get(position).copied().flatten()
+    }
+}
+
+/// Share of the rows that the predicate of a partial index lets in, by the planner's estimate.
+fn predicate_selectivity(definition: &IndexDefinition) -> Result<f64> {
+    let Some(condition) = index_info::predicate_sql(definition) else {
+        return Ok(1.0);
+    };
+    let Some(table) = catalog::qualified_name(definition.table) else {
+        return Ok(1.0);
+    };
+    let rows = |text: String| -> Result<f64> {
+        let guard = Scope::enter(Rc::new(Scope::default()));
+        let summary = plan::plan(&mut Statement::analyse(&text)?, || guard.arm())?;
+        Ok(summary.rows)
+    };
+    let all = rows(format!("SELECT FROM {table}"))?;
+    let some = rows(format!("SELECT FROM {table} WHERE {condition}"))?;
+    Ok((some / all.max(1.0)).clamp(0.0, 1.0))
+}
+
+/// An OID that no relation has, from the far end of the range, which the OID counter only
+/// reaches after four billion assignments. Nothing is written, so it works on standbys.
+fn unused_oid() -> pg_sys::Oid {
+    const FIRST: u32 = u32::MAX - 1;
+    const LAST: u32 = u32::MAX - 100_000_000;
+    thread_local! {
+        static NEXT: Cell<u32> = const { Cell::new(FIRST) };
+    }
+    loop {
+        let candidate = NEXT.get();
+        NEXT.set(if candidate <= LAST { FIRST } else { candidate - 1 });
+        let oid = pg_sys::Oid::from(candidate);
+        if catalog::relation_kind(oid).is_none() && super::session::find(oid).is_none() {
+            return oid;
+        }
+    }
+}
