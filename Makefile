@@ -1,0 +1,35 @@
+# `make` lists the targets: the text after ## is their explanation.
+
+# cargo-pgrx needs its own linker flags, which a RUSTFLAGS variable would replace.
+unexport RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help setup demo demo-stop test lint install clean
+
+help: ## Show this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS=$$'\t' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
+
+setup: ## Install what building needs: PostgreSQL 15, libclang, cargo-pgrx (fast if all is there)
+	@scripts/setup.sh
+
+demo: setup ## See the advice work on a test platform with 3 million rows; leaves a server to play with
+	@scripts/demo.sh
+
+demo-stop: ## Stop the demo's server and delete its data
+	@scripts/demo-stop.sh
+
+test: setup ## Run all tests: plain Rust, inside a server, and against whole clusters
+	@scripts/test.sh
+
+lint: setup ## Check formatting, lints, documentation, the lock file and the scripts
+	@scripts/lint.sh
+
+install: setup ## Build for and install into another server: make install PG_CONFIG=/path/to/pg_config
+	@scripts/install.sh $(PG_CONFIG)
+
+clean: demo-stop ## Stop the demo and delete everything that was built
+	cargo clean
