@@ -76,6 +76,15 @@ impl Error {
         self.sqlstate
     }
 
+    /// The error class as its five characters.
+    pub(crate) fn sqlstate_text(&self) -> String {
+        // MAKE_SQLSTATE packs five characters of six bits each, the first in the lowest bits.
+        let code = self.sqlstate as i32;
+        (0..5)
+            .map(|place| char::from(((code >> (6 * place)) & 0x3f) as u8 + b'0'))
+            .collect()
+    }
+
     /// The primary message.
     pub(crate) fn message(&self) -> &str {
         &self.message
@@ -124,10 +133,17 @@ mod tests {
     }
 
     #[test]
+    fn a_sqlstate_is_five_characters() {
+        assert_eq!(Error::invalid_parameter("x").sqlstate_text(), "22023");
+        assert_eq!(Error::unsupported("x").sqlstate_text(), "0A000");
+    }
+
+    #[test]
     fn an_element_is_named_before_the_servers_own_detail() {
-        let error = Error::invalid_parameter("x")
-            .detail("There.")
-            .in_element("queries", 2, "SELECT\n 1");
+        let error =
+            Error::invalid_parameter("x")
+                .detail("There.")
+                .in_element("queries", 2, "SELECT\n 1");
         assert_eq!(
             error.detail.as_deref(),
             Some("Element 2 of \"queries\" is: SELECT 1\nThere.")

@@ -63,9 +63,9 @@ unsafe extern "C-unwind" fn planner(
     // SAFETY: the arguments are passed on as they came.
     unsafe {
         match previous {
-            Some(hook) => pg_sys::ffi::pg_guard_ffi_boundary(|| {
-                hook(query, text, cursor_options, parameters)
-            }),
+            Some(hook) => {
+                pg_sys::ffi::pg_guard_ffi_boundary(|| hook(query, text, cursor_options, parameters))
+            }
             None => pg_sys::standard_planner(query, text, cursor_options, parameters),
         }
     }
@@ -137,7 +137,15 @@ unsafe extern "C-unwind" fn explain_one_query(
     unsafe {
         match previous {
             Some(hook) => pg_sys::ffi::pg_guard_ffi_boundary(|| {
-                hook(query, cursor_options, into, state, text, parameters, environment)
+                hook(
+                    query,
+                    cursor_options,
+                    into,
+                    state,
+                    text,
+                    parameters,
+                    environment,
+                )
             }),
             None => port::standard_explain_one_query(
                 query,

@@ -25,11 +25,15 @@
 //! pg, settings, error         the door to the server's C interface; settings; one error type
 //! ```
 
+mod advisor;
+mod arguments;
 mod error;
 mod hooks;
 mod pg;
 mod settings;
+mod status;
 mod whatif;
+mod workload;
 
 use pgrx::prelude::*;
 
@@ -37,11 +41,14 @@ pgrx::pg_module_magic!(name, version);
 
 extension_sql_file!("../sql/bootstrap.sql", bootstrap);
 extension_sql_file!("../sql/whatif.sql", name = "whatif");
+extension_sql_file!("../sql/advisor.sql", name = "advisor");
+extension_sql_file!("../sql/status.sql", name = "status");
 extension_sql_file!("../sql/grants.sql", finalize);
 
 /// Runs once when the server loads the library, preloaded or by the first call of a function.
 #[pg_guard]
 extern "C-unwind" fn _PG_init() {
+    pg::preload::note();
     settings::define();
     hooks::install();
 }

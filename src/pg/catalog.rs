@@ -94,15 +94,20 @@ pub(crate) fn type_storage(type_oid: pg_sys::Oid, modifier: i32) -> TypeStorage 
     }
 }
 
-/// Statistics of a column itself (not of its inheritance tree), if it was ever analysed.
+/// Statistics of a column, if it was ever analysed: its own, or those of the whole tree for a
+/// partitioned table, which holds no rows itself.
 pub(crate) fn column_statistics(table: pg_sys::Oid, attribute: i16) -> Option<ColumnStatistics> {
+    statistics_row(table, attribute, false).or_else(|| statistics_row(table, attribute, true))
+}
+
+fn statistics_row(table: pg_sys::Oid, attribute: i16, inherited: bool) -> Option<ColumnStatistics> {
     // SAFETY: a syscache look-up; the tuple's fixed part is a FormData_pg_statistic.
     unsafe {
         let tuple = pg_sys::SearchSysCache3(
             pg_sys::SysCacheIdentifier::STATRELATTINH as _,
             pg_sys::Datum::from(table),
             pg_sys::Datum::from(attribute),
-            pg_sys::Datum::from(false),
+            pg_sys::Datum::from(inherited),
         );
         if tuple.is_null() {
             return None;
@@ -118,6 +123,16 @@ pub(crate) fn column_statistics(table: pg_sys::Oid, attribute: i16) -> Option<Co
     }
 }
 
+/// Average stored width of a column's values, by statistics or else by type.
+pub(crate) fn average_width(table: pg_sys::Oid, attribute: i16) -> f64 {
+    (column_statistics(table, attribute).map(|statistics| statistics.width))
+        .or_else(|| {
+            let column = column_type(table, attribute)?;
+            Some(type_storage(column.oid, column.modifier).average_width)
+        })
+        .unwrap_or_default()
+}
+
 /// `BTEQUALIMAGE_PROC` of nbtree.h.
 const BTREE_EQUAL_IMAGE_FUNCTION: i16 = 4;
 
@@ -130,12 +145,8 @@ pub(crate) fn equal_image(
 ) -> bool {
     // SAFETY: support function 4 of a B-tree family takes the type's OID and returns bool.
     unsafe {
-        let function = pg_sys::get_opfamily_proc(
-            family,
-            input_type,
-            input_type,
-            BTREE_EQUAL_IMAGE_FUNCTION,
-        );
+        let function =
+            pg_sys::get_opfamily_proc(family, input_type, input_type, BTREE_EQUAL_IMAGE_FUNCTION);
         function != pg_sys::InvalidOid
             && pg_sys::OidFunctionCall1Coll(function, collation, pg_sys::Datum::from(input_type))
                 .value()
@@ -235,12 +246,6 @@ fn with_descendants(relation: pg_sys::Oid) -> Vec<pg_sys::Oid> {
     }
 }
 
-/// The name of a column.
-pub(crate) fn column_name(table: pg_sys::Oid, attribute: i16) -> Option<String> {
-    // SAFETY: get_attname returns null or a palloc'd C string.
-    unsafe { owned(pg_sys::get_attname(table, attribute, true)) }
-}
-
 /// The unqualified name of a relation.
 pub(crate) fn relation_name(relation: pg_sys::Oid) -> Option<String> {
     // SAFETY: get_rel_name returns null or a palloc'd C string.
@@ -250,7 +255,11 @@ pub(crate) fn relation_name(relation: pg_sys::Oid) -> Option<String> {
 /// The schema of a relation.
 pub(crate) fn relation_schema(relation: pg_sys::Oid) -> Option<String> {
     // SAFETY: both functions are look-ups that return null or InvalidOid for what is not there.
-    unsafe { owned(pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation))) }
+    unsafe {
+        owned(pg_sys::get_namespace_name(pg_sys::get_rel_namespace(
+            relation,
+        )))
+    }
 }
 
 /// The relation's `relkind`, or `None` when there is no such relation.
@@ -286,5 +295,9 @@ unsafe fn owned(text: *const std::ffi::c_char) -> Option<String> {
         return None;
     }
     // SAFETY: see above.
-    Some(unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+    Some(
+        unsafe { CStr::from_ptr(text) }
+            .to_string_lossy()
+            .into_owned(),
+    )
 }

@@ -58,15 +58,6 @@ pub(crate) unsafe fn tag(node: *const pg_sys::Node) -> pg_sys::NodeTag {
     unsafe { (*node).type_ }
 }
 
-/// Whether an equivalence member stands for a child relation (kept apart from the list on 18).
-///
-/// # Safety
-/// `member` must point to a valid member.
-pub(crate) unsafe fn is_child_member(member: *mut pg_sys::EquivalenceMember) -> bool {
-    // SAFETY: see above.
-    unsafe { (*member).em_is_child }
-}
-
 /// Whether a path key sorts downwards.
 ///
 /// # Safety

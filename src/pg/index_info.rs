@@ -168,8 +168,7 @@ unsafe fn fill_columns(
         (*info).ncolumns = all as i32;
         (*info).nkeycolumns = keys as i32;
         (*info).indexkeys = palloc_array(attributes.map(|a| i32::from(columns.map(a))), all);
-        (*info).canreturn =
-            palloc_array((0..all).map(|column| btree || column >= keys), all);
+        (*info).canreturn = palloc_array((0..all).map(|column| btree || column >= keys), all);
         let of = |field: fn(&IndexKey) -> pg_sys::Oid| {
             palloc_array(definition.keys.iter().map(field), keys)
         };
@@ -316,7 +315,10 @@ impl ColumnMap {
         let partition = if definition.table == table {
             None
         } else {
-            Some((catalog::partition_attributes(definition.table, table)?, table))
+            Some((
+                catalog::partition_attributes(definition.table, table)?,
+                table,
+            ))
         };
         let map = Self { partition };
         let keys = (definition.keys.iter())
@@ -348,10 +350,12 @@ impl ColumnMap {
             texts.into_iter().flatten().all(|text| {
                 // SAFETY: the text was written by nodeToString.
                 let node = unsafe { read_node(text) };
-                column_references(node).into_iter().all(|(attribute, column_type)| {
-                    catalog::column_type(table, self.map(attribute))
-                        .is_some_and(|column| column.oid == column_type)
-                })
+                column_references(node)
+                    .into_iter()
+                    .all(|(attribute, column_type)| {
+                        catalog::column_type(table, self.map(attribute))
+                            .is_some_and(|column| column.oid == column_type)
+                    })
             })
         })
     }
@@ -360,7 +364,11 @@ impl ColumnMap {
     ///
     /// # Safety
     /// Must run in the planner's memory context.
-    unsafe fn expression_list(&self, text: Option<&str>, varno: pg_sys::Index) -> *mut pg_sys::List {
+    unsafe fn expression_list(
+        &self,
+        text: Option<&str>,
+        varno: pg_sys::Index,
+    ) -> *mut pg_sys::List {
         let Some(text) = text else {
             return std::ptr::null_mut();
         };
@@ -437,15 +445,20 @@ pub(crate) fn statistics_columns(definition: &IndexDefinition) -> Vec<Option<i16
     let context = OwnedContext::new();
     context.enter(|| {
         // SAFETY: the text was written by nodeToString, as a list of expressions.
-        let list = definition.expressions.as_deref().map_or_else(PgList::new, |text| unsafe {
-            PgList::<pg_sys::Node>::from_pg(read_node(text).cast())
-        });
+        let list = definition
+            .expressions
+            .as_deref()
+            .map_or_else(PgList::new, |text| unsafe {
+                PgList::<pg_sys::Node>::from_pg(read_node(text).cast())
+            });
         let mut expressions = list.iter_ptr();
         definition
             .keys
             .iter()
             .map(|key| match key.attribute {
-                0 => expressions.next().and_then(|node| only_column_of_type(node, key.column_type)),
+                0 => expressions
+                    .next()
+                    .and_then(|node| only_column_of_type(node, key.column_type)),
                 attribute => Some(attribute),
             })
             .collect()
@@ -457,8 +470,8 @@ fn only_column_of_type(node: *mut pg_sys::Node, column_type: pg_sys::Oid) -> Opt
     let (attribute, first_type) = *columns.first()?;
     let same = columns.iter().all(|(other, _)| *other == attribute);
     // SAFETY: a catalog look-up: may one be had for the other without a function?
-    let alike = first_type == column_type
-        || unsafe { pg_sys::IsBinaryCoercible(first_type, column_type) };
+    let alike =
+        first_type == column_type || unsafe { pg_sys::IsBinaryCoercible(first_type, column_type) };
     (same && alike).then_some(attribute)
 }
 

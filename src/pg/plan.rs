@@ -42,6 +42,31 @@ pub(crate) enum WriteKind {
     Delete,
 }
 
+/// The planner's cost settings, in its own units and in pages.
+pub(crate) struct PlannerCosts {
+    /// `cpu_operator_cost`
+    pub(crate) cpu_operator: f64,
+    /// `cpu_index_tuple_cost`
+    pub(crate) cpu_index_tuple: f64,
+    /// `random_page_cost`
+    pub(crate) random_page: f64,
+    /// `effective_cache_size`
+    pub(crate) cache_pages: f64,
+}
+
+/// The session's cost settings.
+pub(crate) fn planner_costs() -> PlannerCosts {
+    // SAFETY: plain variables of the server, read by the only thread of the backend.
+    unsafe {
+        PlannerCosts {
+            cpu_operator: pg_sys::cpu_operator_cost,
+            cpu_index_tuple: pg_sys::cpu_index_tuple_cost,
+            random_page: pg_sys::random_page_cost,
+            cache_pages: f64::from(pg_sys::effective_cache_size),
+        }
+    }
+}
+
 /// Plans every query the statement rewrites to. `before_each` runs right before each planner
 /// call (it arms the what-if scope).
 pub(crate) fn plan(statement: &mut Statement, before_each: impl Fn()) -> Result<PlanSummary> {
@@ -79,7 +104,9 @@ unsafe fn write_of(query: *mut pg_sys::Query, planned: *mut pg_sys::PlannedStmt)
     // SAFETY: resultRelation is a 1-based index into the query's own range table; a
     // ModifyTable node has its source as lefttree.
     unsafe {
-        let target = usize::try_from((*query).resultRelation).ok()?.checked_sub(1)?;
+        let target = usize::try_from((*query).resultRelation)
+            .ok()?
+            .checked_sub(1)?;
         let entry = PgList::<pg_sys::RangeTblEntry>::from_pg((*query).rtable).get_ptr(target)?;
         let plan = (*planned).planTree;
         let source = match tag(plan.cast()) {
@@ -100,7 +127,11 @@ unsafe fn write_of(query: *mut pg_sys::Query, planned: *mut pg_sys::PlannedStmt)
         };
         Some(Write {
             table: (*entry).relid,
-            rows: if source.is_null() { 1.0 } else { (*source).plan_rows },
+            rows: if source.is_null() {
+                1.0
+            } else {
+                (*source).plan_rows
+            },
             kind,
         })
     }

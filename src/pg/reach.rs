@@ -31,10 +31,7 @@ pub(crate) fn reach(statement: &mut Statement) -> Result<Reach> {
 }
 
 #[pgrx::pg_guard]
-unsafe extern "C-unwind" fn visit(
-    node: *mut pg_sys::Node,
-    found: *mut core::ffi::c_void,
-) -> bool {
+unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, found: *mut core::ffi::c_void) -> bool {
     // SAFETY: called by the server's walkers with its nodes and our own `Reach`.
     unsafe {
         match tag(node) {

@@ -10,8 +10,8 @@ use super::compat::{self, tag};
 /// The facts of one relation in one query, free of pointers.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct RelationFacts {
-    /// The table, materialized view or partitioned table.
-    pub(crate) table: pg_sys::Oid,
+    /// OID of the table, materialized view or partitioned table.
+    pub(crate) table: u32,
     /// Rows in it.
     pub(crate) tuples: f64,
     /// Pages in it (0 for a partitioned table).
@@ -78,9 +78,12 @@ pub(crate) unsafe fn read(
         {
             return None;
         }
-        let reader = Reader { rel, table: (*entry).relid };
-        let mut facts = RelationFacts {
+        let reader = Reader {
+            rel,
             table: (*entry).relid,
+        };
+        let mut facts = RelationFacts {
+            table: (*entry).relid.to_u32(),
             tuples: (*rel).tuples,
             pages: f64::from((*rel).pages),
             needed: reader.needed(),
@@ -128,7 +131,9 @@ impl Reader {
             let list = PgList::<pg_sys::RestrictInfo>::from_pg((*self.rel).baserestrictinfo);
             for info in list.iter_ptr() {
                 if (*info).orclause.is_null() {
-                    facts.clauses.extend(self.clause((*info).clause.cast(), selectivity(info)));
+                    facts
+                        .clauses
+                        .extend(self.clause((*info).clause.cast(), selectivity(info)));
                 } else {
                     self.or_arms((*info).orclause.cast(), &mut facts.or_arms);
                 }
@@ -174,7 +179,11 @@ impl Reader {
     /// What a B-tree could do with `clause`.
     unsafe fn clause(&self, clause: *mut pg_sys::Node, selectivity: Option<f64>) -> Vec<Clause> {
         let one = |attribute: i16, kind: ClauseKind| {
-            vec![Clause { attribute, kind, selectivity }]
+            vec![Clause {
+                attribute,
+                kind,
+                selectivity,
+            }]
         };
         // SAFETY: the fields of each node type as primnodes.h defines them.
         unsafe {
@@ -273,7 +282,9 @@ impl Reader {
         unsafe {
             let list = PgList::<pg_sys::RestrictInfo>::from_pg((*self.rel).joininfo);
             for info in list.iter_ptr().filter(|info| (**info).orclause.is_null()) {
-                facts.clauses.extend(self.clause((*info).clause.cast(), None));
+                facts
+                    .clauses
+                    .extend(self.clause((*info).clause.cast(), None));
             }
             for class in PgList::<pg_sys::EquivalenceClass>::from_pg((*root).eq_classes).iter_ptr()
             {
@@ -340,11 +351,12 @@ impl Reader {
             PgList::<pg_sys::PathKey>::from_pg(path_keys)
                 .iter_ptr()
                 .map_while(|key| {
-                    self.member_column((*key).pk_eclass).map(|attribute| SortColumn {
-                        attribute,
-                        descending: compat::sorts_descending(key),
-                        nulls_first: (*key).pk_nulls_first,
-                    })
+                    self.member_column((*key).pk_eclass)
+                        .map(|attribute| SortColumn {
+                            attribute,
+                            descending: compat::sorts_descending(key),
+                            nulls_first: (*key).pk_nulls_first,
+                        })
                 })
                 .collect()
         }
@@ -408,10 +420,8 @@ impl Reader {
         // SAFETY: catalog look-ups.
         unsafe {
             let column = catalog::column_type(self.table, attribute)?;
-            let class = pg_sys::GetDefaultOpClass(
-                column.oid,
-                pg_sys::Oid::from(pg_sys::BTREE_AM_OID),
-            );
+            let class =
+                pg_sys::GetDefaultOpClass(column.oid, pg_sys::Oid::from(pg_sys::BTREE_AM_OID));
             if class == pg_sys::InvalidOid || operator == pg_sys::InvalidOid {
                 return None;
             }

@@ -2,12 +2,6 @@
 
 use pgrx::pg_sys;
 
-/// The current user's OID.
-pub(crate) fn current_user() -> pg_sys::Oid {
-    // SAFETY: reads backend-local state.
-    unsafe { pg_sys::GetUserId() }
-}
-
 /// Whether the current user may read everybody's statistics (`pg_read_all_stats`).
 pub(crate) fn may_read_all_statistics() -> bool {
     // SAFETY: a role membership look-up on an existing user and a predefined role.

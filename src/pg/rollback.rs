@@ -89,10 +89,17 @@ impl Subtransaction {
 
 /// Sets a run-time parameter until the end of the current (sub)transaction.
 fn set_local(name: &str, value: &str) -> Result<()> {
-    let (Ok(c_name), Ok(c_value)) = (
-        std::ffi::CString::new(name),
-        std::ffi::CString::new(value),
-    ) else {
+    set(name, value, pg_sys::GucAction::GUC_ACTION_LOCAL)
+}
+
+/// Sets a run-time parameter until the current nest level of settings is closed.
+pub(super) fn set_for_level(name: &str, value: &str) -> Result<()> {
+    set(name, value, pg_sys::GucAction::GUC_ACTION_SAVE)
+}
+
+fn set(name: &str, value: &str, action: pg_sys::GucAction::Type) -> Result<()> {
+    let (Ok(c_name), Ok(c_value)) = (std::ffi::CString::new(name), std::ffi::CString::new(value))
+    else {
         return Err(Error::invalid_parameter(format!(
             "value of parameter \"{name}\" contains a zero byte"
         )));
@@ -104,7 +111,7 @@ fn set_local(name: &str, value: &str) -> Result<()> {
             c_value.as_ptr(),
             pg_sys::GucContext::PGC_USERSET,
             pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_LOCAL,
+            action,
             true,
             0,
             false,

@@ -8,6 +8,7 @@ use pgrx::{Array, PgSqlErrorCode, pg_sys};
 
 use super::scope::Scope;
 use super::{Defined, Hypothetical, explain_under, index_names, plan_under, session};
+use crate::arguments::{empty, is_null, null_element, texts};
 use crate::error::{Error, Result};
 use crate::pg::catalog;
 use crate::pg::explain::Format;
@@ -21,7 +22,14 @@ fn workload_cost(
     create_indexes: Option<Array<&str>>,
     hide_indexes: Option<Array<pg_sys::Oid>>,
 ) -> std::result::Result<
-    TableIterator<'static, (name!(query, i32), name!(cost, f64), name!(indexes_used, Vec<String>))>,
+    TableIterator<
+        'static,
+        (
+            name!(query, i32),
+            name!(cost, f64),
+            name!(indexes_used, Vec<String>),
+        ),
+    >,
     ErrorReport,
 > {
     settings::require_enabled()?;
@@ -38,7 +46,11 @@ fn workload_cost(
         })
         .map_err(|error| error.in_element("queries", ordinal, query))?;
         let names = index_names(&scope, &summary.indexes);
-        rows.push((i32::try_from(ordinal).unwrap_or(i32::MAX), summary.cost, names));
+        rows.push((
+            i32::try_from(ordinal).unwrap_or(i32::MAX),
+            summary.cost,
+            names,
+        ));
     }
     Ok(TableIterator::new(rows))
 }
@@ -130,7 +142,15 @@ fn hypothetical_list() -> TableIterator<
         )
     });
     let hidden = hidden.into_iter().map(|oid| {
-        (oid, "hidden".to_owned(), catalog::relation_name(oid), None, None, None, None)
+        (
+            oid,
+            "hidden".to_owned(),
+            catalog::relation_name(oid),
+            None,
+            None,
+            None,
+            None,
+        )
     });
     TableIterator::new(added.chain(hidden).collect::<Vec<_>>())
 }
@@ -156,35 +176,6 @@ fn configuration(
         hidden.extend(catalog::with_attached(index));
     }
     Ok(Rc::new(Scope::new(added, hidden)))
-}
-
-/// The elements of a text array argument; NULL for the whole array means an empty one.
-pub(crate) fn texts(argument: &str, array: Option<Array<&str>>) -> Result<Vec<String>> {
-    (array.iter().flat_map(Array::iter))
-        .map(|element| element.map(str::to_owned).ok_or_else(|| null_element(argument)))
-        .collect()
-}
-
-/// An argument that must not be empty is.
-pub(crate) fn empty(argument: &str) -> Error {
-    Error::invalid_parameter(format!("argument \"{argument}\" is empty"))
-        .hint("Pass at least one query, for example ARRAY['SELECT ...'].")
-}
-
-/// An argument that must not be NULL is.
-pub(crate) fn is_null(argument: &str) -> Error {
-    Error::new(
-        PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
-        format!("argument \"{argument}\" must not be null"),
-    )
-}
-
-fn null_element(argument: &str) -> Error {
-    Error::new(
-        PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
-        format!("argument \"{argument}\" must not contain null elements"),
-    )
-    .hint("Remove the null elements, for example with array_remove(..., NULL).")
 }
 
 fn require_index(oid: pg_sys::Oid) -> Result<()> {

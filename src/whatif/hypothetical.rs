@@ -126,7 +126,11 @@ fn unused_oid() -> pg_sys::Oid {
     }
     loop {
         let candidate = NEXT.get();
-        NEXT.set(if candidate <= LAST { FIRST } else { candidate - 1 });
+        NEXT.set(if candidate <= LAST {
+            FIRST
+        } else {
+            candidate - 1
+        });
         let oid = pg_sys::Oid::from(candidate);
         if catalog::relation_kind(oid).is_none() && super::session::find(oid).is_none() {
             return oid;

@@ -129,13 +129,15 @@ fn stored_column(
 /// Whether the B-tree would store equal keys once.
 fn deduplicates(definition: &IndexDefinition) -> bool {
     let wanted = !matches!(
-        definition.option("deduplicate_items").map(str::to_ascii_lowercase).as_deref(),
+        definition
+            .option("deduplicate_items")
+            .map(str::to_ascii_lowercase)
+            .as_deref(),
         Some("off" | "false" | "no" | "0" | "of" | "f" | "n")
     );
     wanted
         && !definition.unique
         && definition.included.is_empty()
-        && (definition.keys.iter()).all(|key| {
-            catalog::equal_image(key.operator_family, key.input_type, key.collation)
-        })
+        && (definition.keys.iter())
+            .all(|key| catalog::equal_image(key.operator_family, key.input_type, key.collation))
 }

@@ -19,6 +19,7 @@ mod access_method;
 mod columns;
 mod expressions;
 mod names;
+mod operator_class;
 mod partitions;
 mod storage;
 mod table;
@@ -53,7 +54,7 @@ pub(crate) fn dry_run_create_index(ddl: &str) -> Result<DryRun> {
         )
     })?;
     let statement = parse(&text, ddl)?;
-    let table = table::resolve(statement)?;
+    let table = table::resolve(statement);
     partitions::check_foreign_partitions(table, statement)?;
     let statement = transform_index_stmt(table, statement, &text);
     check(table, statement, ddl)
@@ -91,11 +92,11 @@ fn parse<'a>(text: &CStr, ddl: &str) -> Result<&'a mut pg_sys::IndexStmt> {
             return Ok(&mut *node.cast::<pg_sys::IndexStmt>());
         }
     }
-    Err(Error::unsupported(
-        "only CREATE INDEX commands can be used as hypothetical indexes",
+    Err(
+        Error::unsupported("only CREATE INDEX commands can be used as hypothetical indexes")
+            .detail(format!("The command is: {}", abbreviate(ddl, 200)))
+            .hint("Write a primary key or unique constraint as CREATE UNIQUE INDEX."),
     )
-    .detail(format!("The command is: {}", abbreviate(ddl, 200)))
-    .hint("Pass a CREATE INDEX command; a primary key or unique constraint can be written as CREATE UNIQUE INDEX."))
 }
 
 // Exported by the server, but not among pgrx's bindings: every call needs a guard of its own.
@@ -145,14 +146,14 @@ fn check(table: pg_sys::Oid, statement: &pg_sys::IndexStmt, ddl: &str) -> Result
     partitions::check_unique_key(&table, statement, &method, &keys)?;
     expressions::check_columns(&table, &keys, &included, statement.whereClause)?;
     table::check_catalog_rules(&table, statement)?;
-    columns::check_pattern_classes(&keys)?;
+    operator_class::check_pattern_classes(&keys)?;
     if table::name_is_taken(&table, &name) {
         return existing(statement, text(name.as_ptr()));
     }
-    let stored_types = columns::compute_stored_types(&method, &keys, &column_names)?;
+    let stored_types = operator_class::compute_stored_types(&method, &keys, &column_names)?;
     expressions::check_constants(&keys, statement.whereClause)?;
-    columns::check_class_options(&method, &keys)?;
-    partitions::check_whole_row(&table, statement, &keys)?;
+    operator_class::check_class_options(&method, &keys)?;
+    partitions::check_partitions(&table, statement, &method, &keys)?;
     Ok(DryRun::Definition(IndexDefinition {
         name: text(name.as_ptr()),
         table: table.oid(),
@@ -249,7 +250,7 @@ fn text(string: *const c_char) -> String {
         .into_owned()
 }
 
-/// Whether a table of `kind` is partitioned.
+/// Whether the index would stand for one on each partition.
 fn is_partitioned(table: &PgRelation) -> bool {
     table.is_partitioned_table()
 }

@@ -30,7 +30,8 @@ pub(super) fn check_foreign_partitions(
     {
         return Ok(());
     }
-    if !partition_kinds(table).contains(&pg_sys::RELKIND_FOREIGN_TABLE) {
+    let foreign = |&(_, kind): &(_, u8)| kind == pg_sys::RELKIND_FOREIGN_TABLE;
+    if !partitions(table).iter().any(foreign) {
         return Ok(());
     }
     // SAFETY: the grammar always fills `relation` and its name.
@@ -44,30 +45,55 @@ pub(super) fn check_foreign_partitions(
     )))
 }
 
-/// Refuses whole-row references where the index would be made on partitions too, whose rows are
-/// of other types. Follows the recursion of `DefineIndex` (`commands/indexcmds.c`).
-pub(super) fn check_whole_row(
+/// Checks the indexes that would be made on the partitions: their rows are of other types than
+/// the table's, and partitions that are partitioned have keys of their own. Follows the recursion
+/// of `DefineIndex` (`commands/indexcmds.c`).
+pub(super) fn check_partitions(
     table: &PgRelation,
     statement: &pg_sys::IndexStmt,
+    method: &AccessMethod,
     keys: &[Column],
 ) -> Result<()> {
     if !is_partitioned(table) || !recurses(statement) {
         return Ok(());
     }
-    let whole_row = Attributes::of(keys, statement.whereClause)
+    let uses_whole_row = Attributes::of(keys, statement.whereClause)
         .iter()
         .any(|attribute| attribute == 0);
-    if !whole_row {
-        return Ok(());
-    }
-    let indexed = |kind: &u8| *kind != pg_sys::RELKIND_FOREIGN_TABLE;
-    if partition_kinds(table.oid()).iter().any(indexed) {
-        return Err(Error::new(
-            PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
-            "cannot convert whole-row table reference",
-        ));
+    for (partition, kind) in partitions(table.oid()) {
+        if uses_whole_row && kind != pg_sys::RELKIND_FOREIGN_TABLE {
+            return Err(Error::new(
+                PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+                "cannot convert whole-row table reference",
+            ));
+        }
+        if statement.unique && kind == pg_sys::RELKIND_PARTITIONED_TABLE {
+            check_unique_key_of_partition(table, partition, method, keys)?;
+        }
     }
     Ok(())
+}
+
+fn check_unique_key_of_partition(
+    table: &PgRelation,
+    partition: pg_sys::Oid,
+    method: &AccessMethod,
+    keys: &[Column],
+) -> Result<()> {
+    let partition = table::open(partition);
+    let attribute_of = |key: &Column| {
+        if key.attribute == 0 {
+            return 0;
+        }
+        // SAFETY: catalog lookups by OID, number and name; a partition has all of its parent's
+        // columns, under the same names.
+        unsafe {
+            let name = pg_sys::get_attname(table.oid(), key.attribute, false);
+            pg_sys::get_attnum(partition.oid(), name)
+        }
+    };
+    let attributes: Vec<i16> = keys.iter().map(attribute_of).collect();
+    check_key(&partition, method, keys, &attributes)
 }
 
 /// Whether the command says nothing of `ONLY`.
@@ -82,8 +108,8 @@ fn kind(relation: pg_sys::Oid) -> u8 {
     unsafe { pg_sys::get_rel_relkind(relation) as u8 }
 }
 
-/// The kinds of all partitions at all levels, which get locked.
-fn partition_kinds(table: pg_sys::Oid) -> Vec<u8> {
+/// All partitions at all levels with their kinds; they get locked.
+fn partitions(table: pg_sys::Oid) -> Vec<(pg_sys::Oid, u8)> {
     let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
     // SAFETY: the table is locked; the result is a list of OIDs with the table itself. The
     // guarded call drops nothing of Rust's when it raises an error.
@@ -95,7 +121,7 @@ fn partition_kinds(table: pg_sys::Oid) -> Vec<u8> {
     members
         .iter_oid()
         .filter(|&member| member != table)
-        .map(kind)
+        .map(|member| (member, kind(member)))
         .collect()
 }
 
@@ -183,6 +209,17 @@ pub(super) fn check_unique_key(
     if !statement.unique || !is_partitioned(table) {
         return Ok(());
     }
+    let attributes: Vec<i16> = keys.iter().map(|key| key.attribute).collect();
+    check_key(table, method, keys, &attributes)
+}
+
+/// [`check_unique_key`] for the table or a partition, in which the keys are `attributes`.
+fn check_key(
+    table: &PgRelation,
+    method: &AccessMethod,
+    keys: &[Column],
+    attributes: &[i16],
+) -> Result<()> {
     let Some(partition_key) = PartitionKey::read(table.oid()) else {
         return Ok(());
     };
@@ -200,8 +237,8 @@ pub(super) fn check_unique_key(
             )
             .detail("UNIQUE constraints cannot be used when partition keys include expressions."));
         }
-        let found = keys.iter().any(|key| {
-            key.attribute == part.attribute
+        let found = keys.iter().zip(attributes).any(|(key, &attribute)| {
+            attribute == part.attribute
                 && key.collation == part.collation
                 && equality_of(key.class.family, key.class.input_type, false) == equality
         });

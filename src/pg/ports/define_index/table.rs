@@ -9,9 +9,9 @@ use crate::error::{Error, Result};
 
 /// Finds and locks the table that the command names, as `ProcessUtilitySlow` (`tcop/utility.c`)
 /// does, but in `AccessShareLock` mode. The lock is held until the transaction ends.
-pub(super) fn resolve(statement: &pg_sys::IndexStmt) -> Result<pg_sys::Oid> {
+pub(super) fn resolve(statement: &pg_sys::IndexStmt) -> pg_sys::Oid {
     // SAFETY: the grammar always fills `relation`; the callback takes no argument.
-    let table = unsafe {
+    unsafe {
         pg_sys::RangeVarGetRelidExtended(
             statement.relation,
             pg_sys::AccessShareLock as pg_sys::LOCKMODE,
@@ -19,8 +19,7 @@ pub(super) fn resolve(statement: &pg_sys::IndexStmt) -> Result<pg_sys::Oid> {
             Some(range_var_callback_may_read_relation),
             std::ptr::null_mut(),
         )
-    };
-    Ok(table)
+    }
 }
 
 /// Stands in for `RangeVarCallbackOwnsRelation` (`commands/tablecmds.c`): the caller must be able

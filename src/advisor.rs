@@ -1,0 +1,33 @@
+//! Index advice: workload -> candidates -> costs -> selection -> evidence.
+//!
+//! *Observe*: each statement is planned once as things are, and the planner tells what it knows
+//! of every relation. *Decide*: candidates are combined from that and chosen together; every
+//! cost comes from the planner. Nothing is applied here: a recommendation is commands.
+
+mod api;
+mod budget;
+mod candidates;
+mod costs;
+mod ddl;
+mod estimates;
+mod evidence;
+mod naming;
+mod observe;
+mod recommend;
+mod selection;
+mod tables;
+
+use std::time::Duration;
+
+use selection::Limits;
+
+/// What the caller allows and asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Request {
+    /// Budget, number and least benefit.
+    pub(crate) limits: Limits,
+    /// Advise on tables of these schemas only.
+    pub(crate) schemas: Option<Vec<String>>,
+    /// Return the best so far after this time.
+    pub(crate) time_limit: Duration,
+}

@@ -1,0 +1,219 @@
+//! The planner as selection's oracle: every cost comes from a planner call, and as few as can be.
+//!
+//! A configuration is reduced to the candidates that could change the statement's plan; known
+//! answers are reused, also for a smaller configuration that still holds every index the plan
+//! of a larger one used.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Instant;
+
+use pgrx::pg_sys;
+
+use super::candidates::Candidate;
+use super::selection::Oracle;
+use crate::pg::plan::PlanSummary;
+use crate::whatif::scope::Scope;
+use crate::whatif::{self, Hypothetical};
+use crate::workload::WorkloadStatement;
+use crate::workload::sandbox::Sandboxed;
+
+/// A statement that is advised on.
+pub(crate) struct AdvisedStatement {
+    pub(crate) source: WorkloadStatement,
+    pub(crate) sandboxed: Sandboxed,
+    /// Its plan as things are.
+    pub(crate) base: PlanSummary,
+    known: Vec<Known>,
+}
+
+impl AdvisedStatement {
+    /// A statement whose plan with no candidate is `base`.
+    pub(crate) fn new(source: WorkloadStatement, sandboxed: Sandboxed, base: PlanSummary) -> Self {
+        let known = vec![Known {
+            configuration: BTreeSet::new(),
+            used: BTreeSet::new(),
+            cost: base.cost,
+        }];
+        Self {
+            source,
+            sandboxed,
+            base,
+            known,
+        }
+    }
+}
+
+/// A cost the planner has told.
+struct Known {
+    configuration: BTreeSet<usize>,
+    used: BTreeSet<usize>,
+    cost: f64,
+}
+
+impl Known {
+    /// Whether the planner would give the same plan for `configuration`.
+    fn answers(&self, configuration: &BTreeSet<usize>) -> bool {
+        configuration.is_subset(&self.configuration) && self.used.is_subset(configuration)
+    }
+}
+
+/// A candidate that can be shown to the planner.
+pub(crate) struct Proposal {
+    pub(crate) candidate: Candidate,
+    pub(crate) index: Rc<Hypothetical>,
+    /// The command that creates it.
+    pub(crate) ddl: String,
+    pub(crate) size: i64,
+    /// Weighted cost of keeping it up to date.
+    pub(crate) upkeep: f64,
+    /// Statements it could help.
+    pub(crate) affected: Vec<usize>,
+}
+
+/// All that is known during one request for advice.
+pub(crate) struct Costs {
+    pub(crate) statements: Vec<AdvisedStatement>,
+    pub(crate) proposals: Vec<Proposal>,
+    pub(crate) planner_calls: usize,
+    pub(crate) reused: usize,
+    deadline: Instant,
+}
+
+impl Costs {
+    pub(crate) fn new(
+        statements: Vec<AdvisedStatement>,
+        proposals: Vec<Proposal>,
+        deadline: Instant,
+    ) -> Self {
+        let planner_calls = statements.len();
+        Self {
+            statements,
+            proposals,
+            planner_calls,
+            reused: 0,
+            deadline,
+        }
+    }
+
+    /// The candidates of a configuration that the statement's plan uses.
+    pub(crate) fn used(
+        &mut self,
+        statement: usize,
+        configuration: &BTreeSet<usize>,
+    ) -> BTreeSet<usize> {
+        self.cost(statement, configuration);
+        let relevant = self.relevant(statement, configuration);
+        (self.statements.get(statement).into_iter())
+            .flat_map(|statement| statement.known.iter())
+            .find(|known| known.answers(&relevant))
+            .map(|known| known.used.clone())
+            .unwrap_or_default()
+    }
+
+    fn relevant(&self, statement: usize, configuration: &BTreeSet<usize>) -> BTreeSet<usize> {
+        (configuration.iter().copied())
+            .filter(|&candidate| self.affected(candidate).contains(&statement))
+            .collect()
+    }
+
+    /// Asks the planner. A statement that can no longer be planned (its table was dropped
+    /// meanwhile) keeps the cost it had.
+    fn ask(&mut self, statement: usize, configuration: BTreeSet<usize>) -> f64 {
+        let indexes: Vec<Rc<Hypothetical>> = (configuration.iter())
+            .filter_map(|&candidate| self.proposals.get(candidate))
+            .map(|proposal| proposal.index.clone())
+            .collect();
+        let Some(entry) = self.statements.get_mut(statement) else {
+            return 0.0;
+        };
+        self.planner_calls += 1;
+        let scope = Rc::new(Scope::new(indexes, []));
+        let outcome = entry
+            .sandboxed
+            .run(|statement| whatif::plan_under(statement, &scope));
+        let summary = outcome.unwrap_or_else(|_| entry.base.clone());
+        let used = (configuration.iter().copied())
+            .filter(|&candidate| {
+                (self.proposals.get(candidate))
+                    .is_some_and(|proposal| uses(&summary, proposal.index.oid))
+            })
+            .collect();
+        entry.known.push(Known {
+            configuration,
+            used,
+            cost: summary.cost,
+        });
+        summary.cost
+    }
+}
+
+fn uses(summary: &PlanSummary, index: pg_sys::Oid) -> bool {
+    summary.indexes.contains(&index)
+}
+
+impl Oracle for Costs {
+    fn statements(&self) -> usize {
+        self.statements.len()
+    }
+
+    fn weight(&self, statement: usize) -> f64 {
+        self.statements
+            .get(statement)
+            .map_or(0.0, |statement| statement.source.weight)
+    }
+
+    fn cost(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> f64 {
+        pgrx::check_for_interrupts!();
+        let relevant = self.relevant(statement, configuration);
+        let known = (self.statements.get(statement).into_iter())
+            .flat_map(|statement| statement.known.iter())
+            .find(|known| known.answers(&relevant))
+            .map(|known| known.cost);
+        match known {
+            Some(cost) => {
+                self.reused += 1;
+                cost
+            }
+            None => self.ask(statement, relevant),
+        }
+    }
+
+    fn candidates(&self) -> usize {
+        self.proposals.len()
+    }
+
+    fn affected(&self, candidate: usize) -> &[usize] {
+        self.proposals
+            .get(candidate)
+            .map_or(&[], |proposal| &proposal.affected)
+    }
+
+    fn size(&self, candidate: usize) -> f64 {
+        self.proposals
+            .get(candidate)
+            .map_or(0.0, |proposal| proposal.size as f64)
+    }
+
+    fn upkeep(&self, candidate: usize) -> f64 {
+        self.proposals
+            .get(candidate)
+            .map_or(0.0, |proposal| proposal.upkeep)
+    }
+
+    fn serves(&self, other: usize, candidate: usize) -> bool {
+        let (Some(other), Some(candidate)) =
+            (self.proposals.get(other), self.proposals.get(candidate))
+        else {
+            return false;
+        };
+        other.candidate.table == candidate.candidate.table
+            && candidate
+                .candidate
+                .is_served_by(&other.candidate.keys, &other.candidate.columns())
+    }
+
+    fn expired(&mut self) -> bool {
+        Instant::now() >= self.deadline
+    }
+}

@@ -1,0 +1,188 @@
+//! The commands of a recommendation: to create it, to undo it, and the way step by step that
+//! blocks nobody.
+
+use super::candidates::{Candidate, Key};
+use super::naming;
+use super::tables::{self, Partition, Table};
+use crate::error::Result;
+use crate::pg::catalog::quote;
+
+/// The commands of one recommendation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Commands {
+    /// One command that creates the index.
+    pub(crate) ddl: String,
+    /// One command that removes it.
+    pub(crate) undo: String,
+    /// The concurrent way, one command per element.
+    pub(crate) steps: Vec<String>,
+}
+
+/// `(a, b DESC) INCLUDE (c)`
+fn column_list(candidate: &Candidate, table: &Table) -> String {
+    let name = |attribute: i16| {
+        table
+            .columns
+            .get(&attribute)
+            .map_or_else(String::new, |column| column.quoted.clone())
+    };
+    let keys: Vec<String> = (candidate.keys.iter())
+        .map(|key| format!("{}{}", name(key.attribute), direction(key)))
+        .collect();
+    let included: Vec<String> = candidate
+        .included
+        .iter()
+        .map(|&column| name(column))
+        .collect();
+    match included.is_empty() {
+        true => format!("({})", keys.join(", ")),
+        false => format!("({}) INCLUDE ({})", keys.join(", "), included.join(", ")),
+    }
+}
+
+/// The direction where it is not the default; `NULLS` only where it is not the direction's own.
+fn direction(key: &Key) -> &'static str {
+    match (key.descending, key.nulls_first) {
+        (false, false) => "",
+        (false, true) => " NULLS FIRST",
+        (true, true) => " DESC",
+        (true, false) => " DESC NULLS LAST",
+    }
+}
+
+/// A plain `CREATE INDEX` for the planner to be shown.
+pub(crate) fn for_planner(candidate: &Candidate, table: &Table) -> String {
+    format!(
+        "CREATE INDEX ON {} USING btree {}",
+        table.qualified,
+        column_list(candidate, table)
+    )
+}
+
+/// The commands that make `candidate` for real; `chosen` are the qualified names already given
+/// in this request.
+pub(crate) fn commands(
+    candidate: &Candidate,
+    table: &Table,
+    chosen: &mut Vec<(String, String)>,
+) -> Result<Commands> {
+    let columns: Vec<&str> = (candidate.keys.iter())
+        .filter_map(|key| table.columns.get(&key.attribute))
+        .map(|column| column.name.as_str())
+        .collect();
+    let name = free_name(&table.schema, &table.name, &columns, &table.invalid, chosen)?;
+    let list = column_list(candidate, table);
+    let place = (table.schema.as_str(), name.as_str());
+    if table.is_partitioned() {
+        return partitioned(candidate, table, &name, &list, chosen);
+    }
+    let ddl = create(
+        "CONCURRENTLY IF NOT EXISTS ",
+        &name,
+        &table.qualified,
+        &list,
+    );
+    let undo = drop_index("CONCURRENTLY ", place);
+    let mut steps = Vec::new();
+    if table.invalid.contains(&name) {
+        steps.push(undo.clone());
+    }
+    steps.push(ddl.clone());
+    Ok(Commands { ddl, undo, steps })
+}
+
+fn create(how: &str, name: &str, table: &str, columns: &str) -> String {
+    format!(
+        "CREATE INDEX {how}{} ON {table} USING btree {columns}",
+        quote(name)
+    )
+}
+
+fn drop_index(how: &str, (schema, name): (&str, &str)) -> String {
+    format!(
+        "DROP INDEX {how}IF EXISTS {}.{}",
+        quote(schema),
+        quote(name)
+    )
+}
+
+/// Parent first with `ON ONLY`, which is instant; each leaf concurrently; then each is attached
+/// to its parent's index, from the bottom up. The last attachment makes the top index valid.
+fn partitioned(
+    candidate: &Candidate,
+    table: &Table,
+    name: &str,
+    list: &str,
+    chosen: &mut Vec<(String, String)>,
+) -> Result<Commands> {
+    let columns: Vec<&str> = (candidate.keys.iter())
+        .filter_map(|key| table.columns.get(&key.attribute))
+        .map(|column| column.name.as_str())
+        .collect();
+    let top = format!("{}.{}", quote(&table.schema), quote(name));
+    let mut names = std::collections::BTreeMap::from([(table.oid, top)]);
+    let mut steps = vec![create(
+        "IF NOT EXISTS ",
+        name,
+        &format!("ONLY {}", table.qualified),
+        list,
+    )];
+    let mut attach = Vec::new();
+    for partition in tables::partitions(table.oid)? {
+        let Partition {
+            schema,
+            qualified,
+            parent,
+            kind,
+            ..
+        } = &partition;
+        let index = free_name(schema, &partition.name, &columns, &[], chosen)?;
+        steps.push(match kind.as_str() {
+            "p" => create("IF NOT EXISTS ", &index, &format!("ONLY {qualified}"), list),
+            _ => create("CONCURRENTLY IF NOT EXISTS ", &index, qualified, list),
+        });
+        let index = format!("{}.{}", quote(schema), quote(&index));
+        if let Some(above) = names.get(parent) {
+            attach.push(format!("ALTER INDEX {above} ATTACH PARTITION {index}"));
+        }
+        names.insert(partition.oid, index);
+    }
+    steps.extend(attach.into_iter().rev());
+    Ok(Commands {
+        ddl: create("IF NOT EXISTS ", name, &table.qualified, list),
+        undo: drop_index("", (&table.schema, name)),
+        steps,
+    })
+}
+
+/// A name free in the schema and in this request; that of an INVALID index left by a failed
+/// build of the same kind may be used, as the steps drop it first.
+fn free_name(
+    schema: &str,
+    table: &str,
+    columns: &[&str],
+    invalid: &[String],
+    chosen: &mut Vec<(String, String)>,
+) -> Result<String> {
+    let mut failure = None;
+    let name = naming::choose(table, columns, |name| {
+        let place = (schema.to_owned(), name.to_owned());
+        if chosen.contains(&place) {
+            return true;
+        }
+        if invalid.iter().any(|known| known == name) {
+            return false;
+        }
+        tables::relation_exists(schema, name).unwrap_or_else(|error| {
+            failure = Some(error);
+            false
+        })
+    });
+    match failure {
+        Some(error) => Err(error),
+        None => {
+            chosen.push((schema.to_owned(), name.clone()));
+            Ok(name)
+        }
+    }
+}

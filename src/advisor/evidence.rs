@@ -1,0 +1,76 @@
+//! The proof that goes with a recommendation, as JSON. Pure.
+
+#![forbid(unsafe_code)]
+
+use serde::Serialize;
+
+/// The `evidence` column.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Evidence {
+    /// Where the workload comes from.
+    pub(crate) workload: &'static str,
+    /// Statements that were planned.
+    pub(crate) statements_planned: usize,
+    /// Planner calls made, and answers that did not need one.
+    pub(crate) planner_calls: usize,
+    /// See `planner_calls`.
+    pub(crate) answers_reused: usize,
+    /// False when `time_limit` ended the search.
+    pub(crate) complete: bool,
+    /// The statements that the index helps.
+    pub(crate) statements: Vec<HelpedStatement>,
+    /// Other candidates on the same table and why they were not chosen.
+    pub(crate) rejected: Vec<Rejected>,
+    /// Statements left out, and why.
+    pub(crate) not_planned: Vec<NotPlanned>,
+    /// How many were left out; the list may be shorter.
+    pub(crate) not_planned_count: usize,
+}
+
+/// A statement before and after.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct HelpedStatement {
+    /// Hash of the text (64-bit FNV-1a, hexadecimal).
+    pub(crate) hash: String,
+    pub(crate) query: String,
+    pub(crate) weight: f64,
+    pub(crate) cost_before: f64,
+    pub(crate) cost_after: f64,
+    /// The recommended indexes its plan uses.
+    pub(crate) indexes_used: Vec<String>,
+}
+
+/// A candidate that was not chosen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Rejected {
+    pub(crate) ddl: String,
+    pub(crate) reason: String,
+}
+
+/// A statement that was left out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct NotPlanned {
+    pub(crate) hash: String,
+    pub(crate) query: String,
+    pub(crate) sqlstate: String,
+    pub(crate) reason: String,
+}
+
+/// 64-bit FNV-1a of a text, in hexadecimal: names a statement in a few characters.
+pub(crate) fn text_hash(text: &str) -> String {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let hash = (text.bytes()).fold(OFFSET, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
+    });
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_hash_is_fnv_1a() {
+        assert_eq!(super::text_hash(""), "cbf29ce484222325");
+        assert_eq!(super::text_hash("a"), "af63dc4c8601ec8c");
+    }
+}

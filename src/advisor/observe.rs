@@ -1,0 +1,304 @@
+//! Plans every statement as things are, and turns what the planner knew into proposals.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use pgrx::pg_sys;
+
+use super::Request;
+use super::candidates::{self, Candidate};
+use super::costs::{AdvisedStatement, Proposal};
+use super::ddl;
+use super::estimates::entry_upkeep;
+use super::evidence::{NotPlanned, Rejected, text_hash};
+use super::tables::{self, Table};
+use crate::error::{Error, Result, abbreviate};
+use crate::pg::plan::{PlanSummary, PlannerCosts, Write, WriteKind, planner_costs};
+use crate::pg::relation_facts::RelationFacts;
+use crate::pg::rollback::{Surroundings, rolled_back};
+use crate::pg::{catalog, index_info};
+use crate::settings;
+use crate::whatif::{self, Defined, Hypothetical};
+use crate::workload::sandbox::Sandboxed;
+use crate::workload::{Workload, WorkloadStatement};
+
+/// Statements left out that evidence names; the rest are counted.
+const MAX_NAMED: usize = 20;
+
+/// Average width above which a key column may have values that no B-tree entry can hold.
+const MAX_KEY_WIDTH: f64 = 255.0;
+
+/// A statement and what the planner knew of its relations.
+pub(super) struct Observed {
+    pub(super) statement: AdvisedStatement,
+    pub(super) facts: Vec<RelationFacts>,
+}
+
+/// What observation came to.
+#[derive(Default)]
+pub(super) struct Observation {
+    pub(super) observed: Vec<Observed>,
+    pub(super) not_planned: Vec<NotPlanned>,
+    pub(super) not_planned_count: usize,
+    pub(super) complete: bool,
+}
+
+/// Plans every statement of `workload` once. With `strict`, the first that cannot be planned is
+/// an error (the caller passed it in); otherwise it is counted and named.
+pub(super) fn observe(workload: &Workload, strict: bool, deadline: Instant) -> Result<Observation> {
+    let mut observation = Observation {
+        complete: true,
+        ..Observation::default()
+    };
+    for (ordinal, source) in (1..).zip(&workload.statements) {
+        pgrx::check_for_interrupts!();
+        if Instant::now() >= deadline {
+            observation.complete = false;
+            break;
+        }
+        match plan_as_is(source) {
+            Ok(observed) => observation.observed.push(observed),
+            Err(error) if strict => {
+                return Err(error.in_element("queries", ordinal, &source.text));
+            }
+            Err(error) => observation.leave_out(source, &error),
+        }
+    }
+    Ok(observation)
+}
+
+impl Observation {
+    fn leave_out(&mut self, source: &WorkloadStatement, error: &Error) {
+        self.not_planned_count += 1;
+        if self.not_planned.len() < MAX_NAMED {
+            self.not_planned.push(NotPlanned {
+                hash: text_hash(&source.text),
+                query: abbreviate(&source.text, 200),
+                sqlstate: error.sqlstate_text(),
+                reason: error.message().to_owned(),
+            });
+        }
+    }
+}
+
+fn plan_as_is(source: &WorkloadStatement) -> Result<Observed> {
+    let mut sandboxed = Sandboxed::open(source)?;
+    let (base, facts) = sandboxed.run(whatif::plan_and_observe)?;
+    Ok(Observed {
+        statement: AdvisedStatement::new(source.clone(), sandboxed, base),
+        facts,
+    })
+}
+
+/// The tables that candidates may be for.
+pub(super) fn tables(observed: &[Observed], request: &Request) -> Result<BTreeMap<u32, Table>> {
+    let oids: BTreeSet<u32> = observed
+        .iter()
+        .flat_map(|observed| &observed.facts)
+        .map(|facts| facts.table)
+        .collect();
+    let oids: Vec<u32> = oids.into_iter().collect();
+    tables::read(&oids, request.schemas.as_deref())
+}
+
+/// Proposals, and the candidates that never became one.
+pub(super) struct Proposals {
+    pub(super) proposals: Vec<Proposal>,
+    pub(super) refused: Vec<(u32, Rejected)>,
+}
+
+/// Every candidate that could be created and that no existing index serves.
+pub(super) fn propose(
+    observed: &[Observed],
+    tables: &BTreeMap<u32, Table>,
+    deadline: Instant,
+) -> Result<Proposals> {
+    let costs = planner_costs();
+    let mut found = Proposals {
+        proposals: Vec::new(),
+        refused: Vec::new(),
+    };
+    for (candidate, affected) in wanted(observed, tables) {
+        pgrx::check_for_interrupts!();
+        if Instant::now() >= deadline {
+            break;
+        }
+        let Some(table) = tables.get(&candidate.table) else {
+            continue;
+        };
+        let ddl = ddl::for_planner(&candidate, table);
+        if let Some(reason) = refusal(&candidate, table) {
+            found
+                .refused
+                .push((candidate.table, Rejected { ddl, reason }));
+            continue;
+        }
+        match define(&ddl, table) {
+            Ok(index) => {
+                let size = index.size_bytes();
+                let upkeep = upkeep(&candidate, size, observed, &costs);
+                found.proposals.push(Proposal {
+                    candidate,
+                    index,
+                    ddl,
+                    size,
+                    upkeep,
+                    affected: affected.into_iter().collect(),
+                });
+            }
+            Err(error) => {
+                let reason = error.message().to_owned();
+                found
+                    .refused
+                    .push((candidate.table, Rejected { ddl, reason }));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Candidates of all statements, each with the statements it could help.
+fn wanted(
+    observed: &[Observed],
+    tables: &BTreeMap<u32, Table>,
+) -> BTreeMap<Candidate, BTreeSet<usize>> {
+    let mut wanted: BTreeMap<Candidate, BTreeSet<usize>> = BTreeMap::new();
+    for (number, observed) in observed.iter().enumerate() {
+        for facts in &observed.facts {
+            let Some(table) = tables.get(&facts.table) else {
+                continue;
+            };
+            if facts.tuples < settings::min_table_rows() {
+                continue;
+            }
+            let may_include = |attribute: i16| {
+                table
+                    .columns
+                    .get(&attribute)
+                    .is_some_and(|column| column.narrow)
+            };
+            for candidate in candidates::generate(facts, &may_include) {
+                wanted.entry(candidate).or_default().insert(number);
+            }
+        }
+    }
+    share_between_statements(&mut wanted, observed);
+    wanted
+}
+
+/// A candidate made for one statement may serve another that compares its first column.
+fn share_between_statements(
+    wanted: &mut BTreeMap<Candidate, BTreeSet<usize>>,
+    observed: &[Observed],
+) {
+    for (candidate, statements) in wanted.iter_mut() {
+        let Some(first) = candidate.keys.first().map(|key| key.attribute) else {
+            continue;
+        };
+        for (number, observed) in observed.iter().enumerate() {
+            let touches = observed.facts.iter().any(|facts| {
+                facts.table == candidate.table
+                    && (facts.clauses.iter().any(|clause| clause.attribute == first)
+                        || facts
+                            .or_arms
+                            .iter()
+                            .flatten()
+                            .any(|clause| clause.attribute == first)
+                        || facts.orders.iter().any(|order| {
+                            order
+                                .first()
+                                .is_some_and(|column| column.attribute == first)
+                        }))
+            });
+            if touches {
+                statements.insert(number);
+            }
+        }
+    }
+}
+
+/// Why a candidate is not even shown to the planner.
+fn refusal(candidate: &Candidate, table: &Table) -> Option<String> {
+    let serving = (table.indexes.iter())
+        .find(|index| candidate.is_served_by(&index.keys(), &index.columns()));
+    if let Some(index) = serving {
+        return Some(format!("index {} serves it already", index.name));
+    }
+    let wide = candidate.keys.iter().find(|key| {
+        let narrow = table
+            .columns
+            .get(&key.attribute)
+            .is_some_and(|column| column.narrow);
+        !narrow
+            && catalog::average_width(pg_sys::Oid::from(table.oid), key.attribute) > MAX_KEY_WIDTH
+    })?;
+    let name = table
+        .columns
+        .get(&wide.attribute)
+        .map(|column| column.name.as_str());
+    Some(format!(
+        "values of column \"{}\" may be too long for a B-tree",
+        name.unwrap_or_default()
+    ))
+}
+
+/// Checks the command as the table's owner, in a security-restricted operation: whoever may
+/// read all statistics need not be able to read the table.
+fn define(ddl: &str, table: &Table) -> Result<std::rc::Rc<Hypothetical>> {
+    let owner = Surroundings {
+        role: Some(pg_sys::Oid::from(table.owner)),
+        settings: vec![("lock_timeout".to_owned(), settings::sandbox_lock_timeout())],
+    };
+    match rolled_back(&owner, || Hypothetical::define(ddl))? {
+        Defined::Index(index) => Ok(index),
+        Defined::Exists(name) => Err(Error::invalid_parameter(format!(
+            "relation \"{name}\" already exists"
+        ))),
+    }
+}
+
+/// Weighted cost of keeping the index, from the statements of the workload that write.
+fn upkeep(candidate: &Candidate, size: i64, observed: &[Observed], settings: &PlannerCosts) -> f64 {
+    let pages = size as f64 / f64::from(pg_sys::BLCKSZ);
+    let height = (pages.max(1.0).log2() / 8.0).ceil() as i32;
+    let per_entry = entry_upkeep(settings, pages, height);
+    let columns = candidate.columns();
+    observed
+        .iter()
+        .map(|observed| {
+            let statement = &observed.statement;
+            let entries = entries_written(&statement.base, &statement.source, candidate, &columns);
+            statement.source.weight * entries * per_entry
+        })
+        .sum()
+}
+
+fn entries_written(
+    plan: &PlanSummary,
+    source: &WorkloadStatement,
+    candidate: &Candidate,
+    columns: &[i16],
+) -> f64 {
+    let written = |write: &Write| {
+        let ours = write.table.to_u32() == candidate.table
+            || (catalog::ancestors(write.table).iter()).any(|oid| oid.to_u32() == candidate.table);
+        let entry = match &write.kind {
+            WriteKind::Insert => true,
+            WriteKind::Update(changed) => changed.iter().any(|column| columns.contains(column)),
+            WriteKind::Delete => false,
+        };
+        ours && entry
+    };
+    (plan.writes.iter())
+        .filter(|write| written(write))
+        .map(|write| source.rows_per_call.unwrap_or(write.rows))
+        .sum()
+}
+
+/// Rows and bytes that a build has to read.
+pub(super) fn build_input(table: &Table) -> (f64, f64) {
+    let tuples = (catalog::leaf_relations(pg_sys::Oid::from(table.oid)).into_iter())
+        .map(index_info::estimated_tuples)
+        .sum();
+    (tuples, table.bytes)
+}

@@ -1,0 +1,163 @@
+//! What the catalogs say of the tables that candidates are for.
+
+use std::collections::BTreeMap;
+
+use pgrx::datum::DatumWithOid;
+use pgrx::pg_sys;
+use serde::Deserialize;
+
+use super::candidates::Key;
+use crate::error::Result;
+use crate::pg::spi;
+
+/// A table that may get an index.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Table {
+    pub(crate) oid: u32,
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    /// Schema and name, quoted.
+    pub(crate) qualified: String,
+    pub(crate) owner: u32,
+    /// `relkind`: `r`, `m` or `p`.
+    pub(crate) kind: String,
+    /// Bytes of the table and its partitions, without indexes.
+    pub(crate) bytes: f64,
+    /// By attribute number.
+    pub(crate) columns: BTreeMap<i16, Column>,
+    pub(crate) indexes: Vec<ExistingIndex>,
+    /// Names of the indexes a failed `CREATE INDEX CONCURRENTLY` left behind.
+    pub(crate) invalid: Vec<String>,
+}
+
+/// A column of a [`Table`].
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// The name, quoted where need be.
+    pub(crate) quoted: String,
+    /// Whether its longest value surely fits into an index besides the keys: a B-tree entry
+    /// over a third of a page makes the INSERT fail.
+    pub(crate) narrow: bool,
+}
+
+/// A valid B-tree on plain columns with default operator classes and no predicate.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ExistingIndex {
+    pub(crate) name: String,
+    keys: Vec<(i16, bool, bool)>,
+    included: Vec<i16>,
+}
+
+impl ExistingIndex {
+    /// Its keys as candidates have them.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        (self.keys.iter())
+            .map(|&(attribute, descending, nulls_first)| Key {
+                attribute,
+                descending,
+                nulls_first,
+            })
+            .collect()
+    }
+
+    /// Every column stored in it.
+    pub(crate) fn columns(&self) -> Vec<i16> {
+        (self.keys.iter().map(|key| key.0))
+            .chain(self.included.iter().copied())
+            .collect()
+    }
+}
+
+impl Table {
+    /// Whether it is a partitioned table.
+    pub(crate) fn is_partitioned(&self) -> bool {
+        self.kind == "p"
+    }
+}
+
+/// The tables among `oids` that may get an index: no system tables, no other session's
+/// temporary ones, and only those of `schemas` if given.
+pub(crate) fn read(oids: &[u32], schemas: Option<&[String]>) -> Result<BTreeMap<u32, Table>> {
+    let oids: Vec<pg_sys::Oid> = oids.iter().copied().map(pg_sys::Oid::from).collect();
+    let schemas: Option<Vec<String>> = schemas.map(<[String]>::to_vec);
+    let tables: Vec<Table> = spi::json(
+        TABLES,
+        &[DatumWithOid::from(oids), DatumWithOid::from(schemas)],
+    )?;
+    Ok(tables.into_iter().map(|table| (table.oid, table)).collect())
+}
+
+/// Partitions below a partitioned table, for the step-by-step concurrent build.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Partition {
+    pub(crate) oid: u32,
+    pub(crate) parent: u32,
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) qualified: String,
+    pub(crate) kind: String,
+}
+
+/// Every partition below `table`, parents before their children.
+pub(crate) fn partitions(table: u32) -> Result<Vec<Partition>> {
+    spi::json(
+        "WITH RECURSIVE tree (oid, parent, level) AS (
+           SELECT inhrelid, inhparent, 1 FROM pg_inherits WHERE inhparent = $1
+            UNION ALL
+           SELECT i.inhrelid, i.inhparent, t.level + 1 FROM pg_inherits i JOIN tree t ON i.inhparent = t.oid)
+         SELECT coalesce(jsonb_agg(jsonb_build_object(
+                  'oid', t.oid::bigint, 'parent', t.parent::bigint, 'schema', n.nspname,
+                  'name', c.relname, 'qualified', format('%I.%I', n.nspname, c.relname),
+                  'kind', c.relkind) ORDER BY t.level, n.nspname, c.relname), '[]')
+           FROM tree t JOIN pg_class c ON c.oid = t.oid JOIN pg_namespace n ON n.oid = c.relnamespace",
+        &[DatumWithOid::from(pg_sys::Oid::from(table))],
+    )
+}
+
+/// Whether a schema has a relation of that name.
+pub(crate) fn relation_exists(schema: &str, name: &str) -> Result<bool> {
+    spi::json(
+        "SELECT to_jsonb(EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                                  WHERE n.nspname = $1 AND c.relname = $2))",
+        &[DatumWithOid::from(schema), DatumWithOid::from(name)],
+    )
+}
+
+const TABLES: &str = "
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+    'oid', c.oid::bigint, 'schema', n.nspname, 'name', c.relname,
+    'qualified', format('%I.%I', n.nspname, c.relname),
+    'owner', c.relowner::bigint, 'kind', c.relkind,
+    'bytes', (SELECT coalesce(sum(p.relpages::float8), 0) * current_setting('block_size')::float8
+                FROM pg_class p
+               WHERE p.oid = c.oid OR (c.relkind = 'p'
+                 AND p.oid IN (SELECT relid FROM pg_partition_tree(c.oid)))),
+    'columns', (SELECT jsonb_object_agg(a.attnum::text, jsonb_build_object(
+        'name', a.attname, 'quoted', quote_ident(a.attname),
+        'narrow', a.attlen > 0 OR t.typname = 'numeric'
+                  OR (t.typname IN ('varchar', 'bpchar') AND a.atttypmod BETWEEN 4 AND 260)))
+        FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+    'indexes', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'name', format('%I.%I', xn.nspname, x.relname),
+        'keys', (SELECT jsonb_agg(jsonb_build_array(i.indkey[k], i.indoption[k] & 1 = 1, i.indoption[k] & 2 = 2) ORDER BY k)
+                   FROM generate_series(0, i.indnkeyatts - 1) AS k),
+        'included', (SELECT coalesce(jsonb_agg(i.indkey[k] ORDER BY k), '[]')
+                       FROM generate_series(i.indnkeyatts, i.indnatts - 1) AS k))), '[]')
+        FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+        JOIN pg_namespace xn ON xn.oid = x.relnamespace
+        JOIN pg_am m ON m.oid = x.relam
+       WHERE i.indrelid = c.oid AND i.indisvalid AND m.amname = 'btree'
+         AND i.indpred IS NULL AND i.indexprs IS NULL
+         AND NOT EXISTS (SELECT FROM unnest(i.indclass) AS used(oid)
+                          JOIN pg_opclass o ON o.oid = used.oid WHERE NOT o.opcdefault)),
+    'invalid', (SELECT coalesce(jsonb_agg(x.relname), '[]')
+                  FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+                 WHERE i.indrelid = c.oid AND NOT i.indisvalid AND x.relkind = 'i'))), '[]')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE c.oid = ANY ($1)
+     AND c.relkind IN ('r', 'm', 'p')
+     AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'pgopt')
+     AND (c.relpersistence <> 't' OR c.relnamespace = pg_my_temp_schema())
+     AND ($2 IS NULL OR n.nspname = ANY ($2))";

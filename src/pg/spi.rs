@@ -1,0 +1,39 @@
+//! Catalog queries: SQL that returns one `jsonb`, read into a serde type.
+
+use pgrx::datum::DatumWithOid;
+use pgrx::spi::Spi;
+use pgrx::{JsonB, PgSqlErrorCode, pg_sys};
+use serde::de::DeserializeOwned;
+
+use super::rollback::set_for_level;
+use crate::error::{Error, Result};
+
+/// Runs `sql`, which selects one `jsonb` value, with `search_path` pinned to the catalogs.
+pub(crate) fn json<T: DeserializeOwned>(sql: &str, arguments: &[DatumWithOid]) -> Result<T> {
+    // SAFETY: the nest level is closed below; an error on the way unwinds to an abort that
+    // closes it as well.
+    let level = unsafe { pg_sys::NewGUCNestLevel() };
+    set_for_level("search_path", "pg_catalog, pg_temp")?;
+    let value = Spi::connect(|client| -> pgrx::spi::SpiResult<Option<JsonB>> {
+        client
+            .select(sql, Some(1), arguments)?
+            .first()
+            .get_one::<JsonB>()
+    });
+    // SAFETY: closes the level opened above.
+    unsafe { pg_sys::AtEOXact_GUC(true, level) };
+    let value = value.map_err(|error| internal(sql, &error.to_string()))?;
+    let value = value.ok_or_else(|| internal(sql, "it returned no value"))?;
+    serde_json::from_value(value.0).map_err(|error| internal(sql, &error.to_string()))
+}
+
+fn internal(sql: &str, problem: &str) -> Error {
+    Error::new(
+        PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+        "catalog query failed",
+    )
+    .detail(format!(
+        "{problem}; the query was: {}",
+        crate::error::abbreviate(sql, 300)
+    ))
+}

@@ -1,0 +1,147 @@
+//! `pgopt.status()`: what is on, what is off, and how to turn it on.
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use serde::Deserialize;
+
+use crate::error::Result;
+use crate::pg::{preload, roles, spi};
+use crate::settings;
+
+/// One row.
+struct Feature {
+    name: &'static str,
+    on: bool,
+    detail: String,
+    hint: Option<&'static str>,
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn status() -> std::result::Result<
+    TableIterator<
+        'static,
+        (
+            name!(feature, &'static str),
+            name!(state, &'static str),
+            name!(detail, String),
+            name!(hint, Option<&'static str>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let rows = features()?.into_iter().map(|feature| {
+        let hint = (!feature.on).then_some(feature.hint).flatten();
+        (
+            feature.name,
+            if feature.on { "on" } else { "off" },
+            feature.detail,
+            hint,
+        )
+    });
+    Ok(TableIterator::new(rows.collect::<Vec<_>>()))
+}
+
+#[derive(Deserialize)]
+struct Catalogs {
+    installed_version: String,
+    statements_installed: bool,
+    statements_loaded: bool,
+}
+
+fn features() -> Result<Vec<Feature>> {
+    let catalogs: Catalogs = spi::json(
+        "SELECT jsonb_build_object(
+           'installed_version', (SELECT extversion FROM pg_extension WHERE extname = 'pgopt'),
+           'statements_installed', EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements'),
+           'statements_loaded', EXISTS (SELECT FROM pg_settings WHERE name = 'pg_stat_statements.max'))",
+        &[],
+    )?;
+    Ok(vec![
+        enabled(),
+        library(&catalogs),
+        workload(&catalogs),
+        visibility(),
+        what_if(),
+    ])
+}
+
+fn enabled() -> Feature {
+    Feature {
+        name: "pgopt",
+        on: settings::enabled(),
+        detail: format!("setting pgopt.enabled is {}", on_off(settings::enabled())),
+        hint: Some("Set pgopt.enabled to on."),
+    }
+}
+
+fn library(catalogs: &Catalogs) -> Feature {
+    let loaded = env!("CARGO_PKG_VERSION");
+    let same = catalogs.installed_version == loaded;
+    Feature {
+        name: "library",
+        on: same,
+        detail: format!(
+            "version {loaded}, {}; SQL objects of version {}",
+            if preload::at_server_start() {
+                "loaded at server start"
+            } else {
+                "loaded by this session"
+            },
+            catalogs.installed_version
+        ),
+        hint: Some(
+            "Run ALTER EXTENSION pgopt UPDATE, or restart the server with the library of that version.",
+        ),
+    }
+}
+
+fn workload(catalogs: &Catalogs) -> Feature {
+    let (on, detail) = match (catalogs.statements_installed, catalogs.statements_loaded) {
+        (true, true) => (true, "statements come from pg_stat_statements"),
+        (true, false) => (false, "pg_stat_statements is installed but not loaded"),
+        (false, _) => (
+            false,
+            "pg_stat_statements is not installed in this database",
+        ),
+    };
+    Feature {
+        name: "observed workload",
+        on,
+        detail: detail.to_owned(),
+        hint: Some(
+            "Add pg_stat_statements to shared_preload_libraries, restart, and run CREATE EXTENSION pg_stat_statements.",
+        ),
+    }
+}
+
+fn visibility() -> Feature {
+    let all = roles::may_read_all_statistics();
+    Feature {
+        name: "everybody's statements",
+        on: all,
+        detail: match all {
+            true => "advice covers the statements of all roles".to_owned(),
+            false => "advice covers your own statements only".to_owned(),
+        },
+        hint: Some("Ask for membership in pg_read_all_stats or pg_monitor."),
+    }
+}
+
+fn what_if() -> Feature {
+    let standby = if roles::in_recovery() {
+        "; this server is a standby"
+    } else {
+        ""
+    };
+    Feature {
+        name: "what-if",
+        on: settings::enabled(),
+        detail: format!("hypothetical B-tree indexes in this session's EXPLAIN{standby}"),
+        hint: Some("Set pgopt.enabled to on."),
+    }
+}
+
+fn on_off(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}
