@@ -16,7 +16,7 @@ help: ## Show this list
 setup: ## Install what building needs: PostgreSQL 15, libclang, cargo-pgrx (fast if all is there)
 	@scripts/setup.sh
 
-demo: setup ## See the advice work on a test platform with 3 million rows; leaves a server to play with
+demo: setup ## See the advice work on a test platform with over 3 million rows; leaves a server to play with
 	@scripts/demo.sh
 
 demo-stop: ## Stop the demo's server and delete its data

@@ -1,0 +1,4 @@
+-- The last seven days of a project
+SELECT * FROM test_executions
+WHERE project_id = :project_id AND created_at >= now() - INTERVAL '7 days'
+ORDER BY created_at DESC;

@@ -1,0 +1,2 @@
+-- A user by e-mail address
+SELECT id, full_name, role FROM users WHERE email = :'email';
