@@ -53,6 +53,10 @@ extern "C-unwind" fn _PG_init() {
     hooks::install();
 }
 
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/index_definitions.rs"]
+mod index_definitions_tests;
+
 /// What `#[pg_test]` expects of the crate.
 #[cfg(test)]
 #[doc(hidden)]

@@ -213,6 +213,11 @@ impl Oracle for Costs {
                 .is_served_by(&other.candidate.keys, &other.candidate.columns())
     }
 
+    fn is_covering(&self, candidate: usize) -> bool {
+        (self.proposals.get(candidate))
+            .is_some_and(|proposal| !proposal.candidate.included.is_empty())
+    }
+
     fn expired(&mut self) -> bool {
         Instant::now() >= self.deadline
     }

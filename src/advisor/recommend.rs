@@ -127,7 +127,8 @@ impl Writer<'_> {
         let (kind, size, upkeep) = (costs.proposals.get(choice.candidate))
             .map_or(("btree", 0, 0.0), |p| (kind_of(p), p.size, p.upkeep));
         let (tuples, bytes) = build_input(table);
-        let share = |part: f64| if base > 0.0 { part / base } else { 0.0 };
+        // Adding zero turns the empty sum's -0 into 0.
+        let share = |part: f64| if base > 0.0 { part / base + 0.0 } else { 0.0 };
         Recommendation {
             table: table.oid,
             kind,

@@ -28,6 +28,8 @@ pub(crate) trait Oracle {
     fn upkeep(&self, candidate: usize) -> f64;
     /// Whether `other` can do all that `candidate` can.
     fn serves(&self, other: usize, candidate: usize) -> bool;
+    /// Whether it stores columns besides its keys.
+    fn is_covering(&self, candidate: usize) -> bool;
     /// Whether time is up.
     fn expired(&mut self) -> bool;
 }
@@ -85,8 +87,11 @@ pub(crate) struct Outcome {
 /// Share of a statement's cost below which a difference is noise.
 const NOISE: f64 = 0.01;
 
-/// A smaller index that reaches this share of the best gain is preferred to the best.
-const NEAR_BEST: f64 = 0.95;
+/// A smaller index is preferred to the best one when it reaches this share of its gain ...
+const NEAR_GAIN: f64 = 0.95;
+
+/// ... and leaves the statements it helps at most this many times as dear as the best would.
+const NEAR_RESIDUE: f64 = 1.25;
 
 /// Chooses.
 pub(crate) fn select(oracle: &mut dyn Oracle, limits: &Limits) -> Outcome {
@@ -219,18 +224,51 @@ impl<'a> Greedy<'a> {
                 }
             }
         }
-        let score = |&(candidate, net): &(usize, f64)| match self.per_byte {
+        let score = |candidate: usize, net: f64| match self.per_byte {
             true => net / self.added_size(candidate).max(8192.0),
             false => net,
         };
-        let best = worthy.iter().map(score).fold(f64::NEG_INFINITY, f64::max);
+        let (best, best_net) =
+            (worthy.iter().copied()).max_by(|a, b| score(a.0, a.1).total_cmp(&score(b.0, b.1)))?;
         worthy
             .iter()
-            .filter(|entry| score(entry) >= best * NEAR_BEST)
+            .filter(|&&(candidate, net)| {
+                candidate == best
+                    || (score(candidate, net) >= score(best, best_net) * NEAR_GAIN
+                        && self.is_as_good(candidate, net, best, best_net))
+            })
             .min_by(|a, b| {
                 (self.oracle.size(a.0).total_cmp(&self.oracle.size(b.0))).then(b.1.total_cmp(&a.1))
             })
             .map(|&(candidate, _)| candidate)
+    }
+
+    /// Whether `candidate` may stand in for `best`, which gains a little more: it leaves about as
+    /// little to do, or only lacks columns that are not worth storing.
+    fn is_as_good(&self, candidate: usize, net: f64, best: usize, best_net: f64) -> bool {
+        let spared = self.oracle.is_covering(best) && !self.oracle.is_covering(candidate);
+        (spared && best_net - net < self.limits.min_benefit * self.base)
+            || self.residue(candidate, best) <= NEAR_RESIDUE * self.residue(best, best)
+    }
+
+    /// Weighted cost that `candidate` leaves of the statements that `of` helps.
+    fn residue(&self, candidate: usize, of: usize) -> f64 {
+        let helped = self
+            .gains
+            .get(&of)
+            .into_iter()
+            .flatten()
+            .filter(|(_, gain)| **gain > 0.0);
+        helped
+            .map(|(statement, _)| {
+                let gain = (self.gains.get(&candidate))
+                    .and_then(|gains| gains.get(statement))
+                    .copied()
+                    .unwrap_or_default();
+                let cost = self.costs.get(*statement).copied().unwrap_or_default();
+                self.oracle.weight(*statement) * (cost - gain)
+            })
+            .sum()
     }
 
     fn judge(&self, candidate: usize) -> Result<f64, Rejection> {
@@ -402,6 +440,7 @@ mod tests {
         sizes: Vec<f64>,
         upkeep: Vec<f64>,
         serves: Vec<(usize, usize)>,
+        covering: Vec<usize>,
         calls_left: usize,
     }
 
@@ -435,6 +474,9 @@ mod tests {
         fn serves(&self, other: usize, candidate: usize) -> bool {
             self.serves.contains(&(other, candidate))
         }
+        fn is_covering(&self, candidate: usize) -> bool {
+            self.covering.contains(&candidate)
+        }
         fn expired(&mut self) -> bool {
             self.calls_left = self.calls_left.saturating_sub(1);
             self.calls_left == 0
@@ -449,6 +491,7 @@ mod tests {
             sizes: candidates.iter().map(|c| c.2).collect(),
             upkeep: vec![0.0; candidates.len()],
             serves: Vec::new(),
+            covering: Vec::new(),
             calls_left: usize::MAX,
         }
     }
@@ -508,6 +551,22 @@ mod tests {
         let mut m = model(&[100.0, 90.0], &[(&[0], 1.0, 1.0), (&[0, 1], 1.0, 4.0)]);
         m.serves = vec![(1, 0)];
         assert_eq!(picked(&select(&mut m, &OPEN)), [1]);
+    }
+
+    #[test]
+    fn a_wider_index_is_taken_when_it_leaves_far_less_to_do() {
+        let mut m = model(
+            &[7000.0],
+            &[(&[0], 200.0, 1.0), (&[0], 30.0, 4.0), (&[0], 29.0, 9.0)],
+        );
+        assert_eq!(picked(&select(&mut m, &OPEN)), [1]);
+    }
+
+    #[test]
+    fn columns_are_not_stored_for_a_gain_below_the_minimum() {
+        let mut m = model(&[7000.0], &[(&[0], 60.0, 1.0), (&[0], 10.0, 4.0)]);
+        m.covering = vec![1];
+        assert_eq!(picked(&select(&mut m, &OPEN)), [0]);
     }
 
     #[test]
