@@ -237,7 +237,7 @@ play() {
 clean_up
 on_exit clean_up
 headline "Building and installing the extension"
-install_extension "$(pgrx_pg_config)"
+supervise install_extension "$(pgrx_pg_config)"
 BINDIR=$(pg_bindir)
 PLACE=$(make_place demo)
 supervise play
