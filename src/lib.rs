@@ -53,6 +53,10 @@ extern "C-unwind" fn _PG_init() {
     hooks::install();
 }
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+mod floors;
+
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/index_definitions.rs"]
 mod index_definitions_tests;

@@ -6,6 +6,7 @@
 pub(crate) mod catalog;
 pub(crate) mod compat;
 pub(crate) mod explain;
+pub(crate) mod index_columns;
 pub(crate) mod index_definition;
 pub(crate) mod index_info;
 pub(crate) mod memory;

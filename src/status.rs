@@ -1,5 +1,10 @@
 //! `pgopt.status()`: what is on, what is off, and how to turn it on.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "ErrorReport is what pgrx turns into the server's error"
+)]
+
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde::Deserialize;
@@ -17,7 +22,7 @@ struct Feature {
 }
 
 #[pg_extern(sql = false)]
-#[allow(clippy::type_complexity)]
+#[allow(clippy::type_complexity, reason = "the row is the signature")]
 fn status() -> std::result::Result<
     TableIterator<
         'static,

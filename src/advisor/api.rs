@@ -1,5 +1,10 @@
 //! The SQL functions of the advisor; their declarations are in `sql/advisor.sql`.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "ErrorReport is what pgrx turns into the server's error"
+)]
+
 use std::time::Duration;
 
 use pgrx::datum::Interval;
@@ -37,7 +42,7 @@ type Row = (
 );
 
 #[pg_extern(sql = false)]
-#[allow(clippy::type_complexity)]
+#[allow(clippy::type_complexity, reason = "the row is the signature")]
 fn recommend_for(
     queries: Option<Array<&str>>,
     weights: Option<Array<f64>>,
@@ -83,7 +88,7 @@ fn recommend_for(
 }
 
 #[pg_extern(sql = false)]
-#[allow(clippy::type_complexity)]
+#[allow(clippy::type_complexity, reason = "the row is the signature")]
 fn index_recommendations(
     storage_budget: Option<&str>,
     max_indexes: Option<i32>,

@@ -83,17 +83,11 @@ pub(crate) unsafe fn set_cost_estimator(
     info: *mut pg_sys::IndexOptInfo,
     routine: *mut pg_sys::IndexAmRoutine,
 ) {
-    // SAFETY: the planner declares the field without arguments up to 17 and calls it with the
-    // access method's own signature; only the type of the pointer differs.
+    // SAFETY: both fields are nullable function pointers; up to 17 the planner declares its own
+    // without arguments, and calls it with the access method's signature all the same.
     unsafe {
-        #[cfg(feature = "pg15")]
-        {
-            (*info).amcostestimate = std::mem::transmute((*routine).amcostestimate);
-        }
-        #[cfg(not(feature = "pg15"))]
-        {
-            (*info).amcostestimate = std::mem::transmute((*routine).amcostestimate);
-        }
+        let target = (&raw mut (*info).amcostestimate).cast::<pg_sys::amcostestimate_function>();
+        target.write((*routine).amcostestimate);
     }
 }
 

@@ -420,8 +420,7 @@ impl Reader {
         // SAFETY: catalog look-ups.
         unsafe {
             let column = catalog::column_type(self.table, attribute)?;
-            let class =
-                pg_sys::GetDefaultOpClass(column.oid, pg_sys::Oid::from(pg_sys::BTREE_AM_OID));
+            let class = pg_sys::GetDefaultOpClass(column.oid, pg_sys::BTREE_AM_OID);
             if class == pg_sys::InvalidOid || operator == pg_sys::InvalidOid {
                 return None;
             }

@@ -1,5 +1,10 @@
 //! The SQL functions of what-if; their declarations are in `sql/whatif.sql`.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "ErrorReport is what pgrx turns into the server's error"
+)]
+
 use std::rc::Rc;
 
 use pgrx::pg_sys::panic::ErrorReport;
@@ -115,7 +120,7 @@ fn hypothetical_reset() {
 }
 
 #[pg_extern(sql = false)]
-#[allow(clippy::type_complexity)]
+#[allow(clippy::type_complexity, reason = "the row is the signature")]
 fn hypothetical_list() -> TableIterator<
     'static,
     (

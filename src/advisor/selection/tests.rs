@@ -1,0 +1,190 @@
+//! Selection over a model of the planner.
+
+use super::*;
+use proptest::prelude::*;
+
+/// Each candidate brings some statements down to a cost; several do not add up.
+struct Model {
+    base: Vec<f64>,
+    reach: Vec<Vec<usize>>,
+    reduced: Vec<f64>,
+    sizes: Vec<f64>,
+    upkeep: Vec<f64>,
+    serves: Vec<(usize, usize)>,
+    covering: Vec<usize>,
+    calls_left: usize,
+}
+
+impl Oracle for Model {
+    fn statements(&self) -> usize {
+        self.base.len()
+    }
+    fn weight(&self, _: usize) -> f64 {
+        1.0
+    }
+    fn cost(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> f64 {
+        let helping = configuration
+            .iter()
+            .filter(|&&c| self.reach[c].contains(&statement));
+        helping
+            .map(|&c| self.reduced[c])
+            .fold(self.base[statement], f64::min)
+    }
+    fn candidates(&self) -> usize {
+        self.reach.len()
+    }
+    fn affected(&self, candidate: usize) -> &[usize] {
+        &self.reach[candidate]
+    }
+    fn size(&self, candidate: usize) -> f64 {
+        self.sizes[candidate]
+    }
+    fn upkeep(&self, candidate: usize) -> f64 {
+        self.upkeep[candidate]
+    }
+    fn serves(&self, other: usize, candidate: usize) -> bool {
+        self.serves.contains(&(other, candidate))
+    }
+    fn is_covering(&self, candidate: usize) -> bool {
+        self.covering.contains(&candidate)
+    }
+    fn expired(&mut self) -> bool {
+        self.calls_left = self.calls_left.saturating_sub(1);
+        self.calls_left == 0
+    }
+}
+
+fn model(base: &[f64], candidates: &[(&[usize], f64, f64)]) -> Model {
+    Model {
+        base: base.to_vec(),
+        reach: candidates.iter().map(|c| c.0.to_vec()).collect(),
+        reduced: candidates.iter().map(|c| c.1).collect(),
+        sizes: candidates.iter().map(|c| c.2).collect(),
+        upkeep: vec![0.0; candidates.len()],
+        serves: Vec::new(),
+        covering: Vec::new(),
+        calls_left: usize::MAX,
+    }
+}
+
+const OPEN: Limits = Limits {
+    budget: None,
+    max_indexes: None,
+    min_benefit: 0.01,
+};
+
+fn picked(outcome: &Outcome) -> Vec<usize> {
+    outcome
+        .chosen
+        .iter()
+        .map(|choice| choice.candidate)
+        .collect()
+}
+
+#[test]
+fn one_index_for_two_statements_beats_one_each() {
+    let mut m = model(
+        &[100.0, 100.0],
+        &[(&[0], 1.0, 9.0), (&[1], 1.0, 9.0), (&[0, 1], 1.5, 9.0)],
+    );
+    assert_eq!(picked(&select(&mut m, &OPEN)), [2]);
+}
+
+#[test]
+fn the_budget_is_never_exceeded_and_is_used_well() {
+    let mut m = model(
+        &[100.0, 60.0, 60.0],
+        &[(&[0], 0.0, 10.0), (&[1], 0.0, 5.0), (&[2], 0.0, 5.0)],
+    );
+    let outcome = select(
+        &mut m,
+        &Limits {
+            budget: Some(10.0),
+            ..OPEN
+        },
+    );
+    let mut chosen = picked(&outcome);
+    chosen.sort_unstable();
+    assert_eq!(chosen, [1, 2]);
+    assert_eq!(outcome.rejected.get(&0), Some(&Rejection::Budget));
+}
+
+#[test]
+fn an_index_that_costs_the_writes_more_than_it_saves_is_rejected() {
+    let mut m = model(&[100.0], &[(&[0], 50.0, 1.0)]);
+    m.upkeep = vec![60.0];
+    let outcome = select(&mut m, &OPEN);
+    assert_eq!(outcome.rejected.get(&0), Some(&Rejection::Upkeep));
+}
+
+#[test]
+fn an_index_made_superfluous_by_a_wider_one_is_replaced() {
+    let mut m = model(&[100.0, 90.0], &[(&[0], 1.0, 1.0), (&[0, 1], 1.0, 4.0)]);
+    m.serves = vec![(1, 0)];
+    assert_eq!(picked(&select(&mut m, &OPEN)), [1]);
+}
+
+#[test]
+fn a_wider_index_is_taken_when_it_leaves_far_less_to_do() {
+    let mut m = model(
+        &[7000.0],
+        &[(&[0], 200.0, 1.0), (&[0], 30.0, 4.0), (&[0], 29.0, 9.0)],
+    );
+    assert_eq!(picked(&select(&mut m, &OPEN)), [1]);
+}
+
+#[test]
+fn columns_are_not_stored_for_a_gain_below_the_minimum() {
+    let mut m = model(&[7000.0], &[(&[0], 60.0, 1.0), (&[0], 10.0, 4.0)]);
+    m.covering = vec![1];
+    assert_eq!(picked(&select(&mut m, &OPEN)), [0]);
+}
+
+#[test]
+fn small_gains_are_named_as_below_the_minimum() {
+    let mut m = model(&[1000.0, 1.5], &[(&[1], 0.0, 1.0)]);
+    let outcome = select(&mut m, &OPEN);
+    assert!(matches!(
+        outcome.rejected.get(&0),
+        Some(Rejection::BelowMinimum(_))
+    ));
+}
+
+#[test]
+fn when_time_is_up_the_best_so_far_is_returned_and_marked() {
+    let mut m = model(&[100.0, 100.0], &[(&[0], 1.0, 1.0), (&[1], 1.0, 1.0)]);
+    m.calls_left = 2;
+    let outcome = select(&mut m, &OPEN);
+    assert!(!outcome.complete);
+    assert_eq!(picked(&outcome), [0]);
+}
+
+proptest! {
+    #[test]
+    fn limits_hold_and_every_rank_lowers_the_cost(
+        base in prop::collection::vec(1.0_f64..1000.0, 1..6),
+        raw in prop::collection::vec((prop::collection::vec(0_usize..6, 1..4), 0.0_f64..500.0, 1.0_f64..50.0), 0..8),
+        budget in prop::option::of(1.0_f64..120.0),
+        most in prop::option::of(0_usize..4),
+    ) {
+        let statements = base.len();
+        let specs: Vec<(Vec<usize>, f64, f64)> = raw.into_iter()
+            .map(|(mut reach, cost, size)| {
+                reach.iter_mut().for_each(|s| *s %= statements);
+                reach.sort_unstable();
+                reach.dedup();
+                (reach, cost, size)
+            })
+            .collect();
+        let borrowed: Vec<(&[usize], f64, f64)> =
+            specs.iter().map(|(reach, cost, size)| (reach.as_slice(), *cost, *size)).collect();
+        let mut m = model(&base, &borrowed);
+        let outcome = select(&mut m, &Limits { budget, max_indexes: most, min_benefit: 0.01 });
+        let size: f64 = outcome.chosen.iter().map(|c| m.sizes[c.candidate]).sum();
+        prop_assert!(budget.is_none_or(|budget| size <= budget));
+        prop_assert!(most.is_none_or(|most| outcome.chosen.len() <= most));
+        for choice in &outcome.chosen {
+            prop_assert!(choice.cost_after < choice.cost_before);
+        }
+    }
+}
