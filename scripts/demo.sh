@@ -181,8 +181,10 @@ show_comparison() {
 		       CASE WHEN b.ms / a.ms >= 2 THEN ''
 		            WHEN remark <> '' THEN remark
 		            WHEN b.ms / a.ms < 0.8 THEN 'slower than before'
-		            ELSE 'no index among the advice helps it much' END AS remark
+		            ELSE format('%s %% of all the time: nothing advised for it alone', round((100 * b.ms / total)::numeric, 1))
+		       END AS remark
 		FROM demo_run.queries JOIN demo_run.medians b USING (query) JOIN demo_run.medians a USING (query)
+		CROSS JOIN (SELECT sum(ms) AS total FROM demo_run.medians WHERE phase = 'before') AS workload
 		WHERE b.phase = 'before' AND a.phase = 'after'
 		ORDER BY position;
 	SQL
