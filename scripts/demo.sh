@@ -134,7 +134,7 @@ show_slow_queries() {
 
 # One call only: what is shown is what is built.
 take_advice() {
-    sql -c 'CREATE TABLE demo_run.advice AS SELECT * FROM pgopt.index_recommendations()'
+    sql -c 'CREATE TABLE demo_run.advice AS SELECT * FROM pgopt.index_recommendations(min_benefit => 0.001)'
     [ "$(values -c 'SELECT count(*) FROM demo_run.advice')" -gt 0 ] || die "there is no advice"
 }
 
@@ -199,7 +199,7 @@ The server is still there. Connect with
 
 and try
 
-  SELECT rank, ddl, benefit FROM pgopt.index_recommendations();   -- what is left to do
+  SELECT rank, ddl, benefit FROM pgopt.index_recommendations(min_benefit => 0.001);   -- what is left to do
   SELECT rank, undo_ddl FROM demo_run.advice ORDER BY rank;       -- how to take it back
   EXPLAIN ANALYZE SELECT * FROM test_executions WHERE test_id = 456 ORDER BY created_at DESC LIMIT 50;
 
@@ -224,7 +224,7 @@ play() {
     sql -c 'SELECT pg_stat_statements_reset()' --output /dev/null
     run_workload before
     show_slow_queries
-    headline "The advice: SELECT * FROM pgopt.index_recommendations()"
+    headline "The advice: SELECT * FROM pgopt.index_recommendations(min_benefit => 0.001)"
     take_advice
     show_advice
     headline "Building it"

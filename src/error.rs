@@ -17,6 +17,7 @@ pub(crate) struct Error {
     message: String,
     detail: Option<String>,
     hint: Option<String>,
+    no_plan: bool,
 }
 
 impl Error {
@@ -27,6 +28,7 @@ impl Error {
             message: message.into(),
             detail: None,
             hint: None,
+            no_plan: false,
         }
     }
 
@@ -44,6 +46,20 @@ impl Error {
             PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             message.into(),
         )
+    }
+
+    /// A utility statement was given where one with a plan is wanted (0A000).
+    pub(crate) fn no_plan() -> Self {
+        let mut error = Self::unsupported("statement cannot be planned")
+            .detail("Only SELECT, INSERT, UPDATE, DELETE, MERGE and VALUES have a plan.")
+            .hint("Leave utility statements out of the workload.");
+        error.no_plan = true;
+        error
+    }
+
+    /// Whether it was made by [`Error::no_plan`].
+    pub(crate) fn is_no_plan(&self) -> bool {
+        self.no_plan
     }
 
     /// Adds a full sentence with the values at fault.

@@ -25,6 +25,8 @@ pub(crate) struct Evidence {
     pub(crate) not_planned: Vec<NotPlanned>,
     /// How many were left out; the list may be shorter.
     pub(crate) not_planned_count: usize,
+    /// Utility statements, which have no plan.
+    pub(crate) utility_statements: usize,
 }
 
 /// A statement before and after.

@@ -40,6 +40,7 @@ pub(super) struct Observation {
     pub(super) observed: Vec<Observed>,
     pub(super) not_planned: Vec<NotPlanned>,
     pub(super) not_planned_count: usize,
+    pub(super) utility_statements: usize,
     pub(super) complete: bool,
 }
 
@@ -61,6 +62,7 @@ pub(super) fn observe(workload: &Workload, strict: bool, deadline: Instant) -> R
             Err(error) if strict => {
                 return Err(error.in_element("queries", ordinal, &source.text));
             }
+            Err(error) if error.is_no_plan() => observation.utility_statements += 1,
             Err(error) => observation.leave_out(source, &error),
         }
     }

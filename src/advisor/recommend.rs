@@ -206,6 +206,7 @@ impl Writer<'_> {
             rejected: refused.chain(planner).take(MAX_REJECTED).collect(),
             not_planned: self.observation.not_planned.clone(),
             not_planned_count: self.observation.not_planned_count,
+            utility_statements: self.observation.utility_statements,
         }
     }
 }

@@ -90,7 +90,7 @@ const NOISE: f64 = 0.01;
 /// A smaller index is preferred to the best one when it reaches this share of its gain ...
 const NEAR_GAIN: f64 = 0.95;
 
-/// ... and leaves the statements it helps at most this many times as dear as the best would.
+/// ... and leaves each statement at most this many times as dear as the best would.
 const NEAR_RESIDUE: f64 = 1.25;
 
 /// Chooses.
@@ -244,31 +244,22 @@ impl<'a> Greedy<'a> {
     }
 
     /// Whether `candidate` may stand in for `best`, which gains a little more: it leaves about as
-    /// little to do, or only lacks columns that are not worth storing.
+    /// little to do of each statement, or only lacks columns that are not worth storing.
     fn is_as_good(&self, candidate: usize, net: f64, best: usize, best_net: f64) -> bool {
         let spared = self.oracle.is_covering(best) && !self.oracle.is_covering(candidate);
-        (spared && best_net - net < self.limits.min_benefit * self.base)
-            || self.residue(candidate, best) <= NEAR_RESIDUE * self.residue(best, best)
-    }
-
-    /// Weighted cost that `candidate` leaves of the statements that `of` helps.
-    fn residue(&self, candidate: usize, of: usize) -> f64 {
-        let helped = self
-            .gains
-            .get(&of)
-            .into_iter()
-            .flatten()
-            .filter(|(_, gain)| **gain > 0.0);
-        helped
-            .map(|(statement, _)| {
-                let gain = (self.gains.get(&candidate))
-                    .and_then(|gains| gains.get(statement))
+        if spared && best_net - net < self.limits.min_benefit * self.base {
+            return true;
+        }
+        (self.gains.get(&best).into_iter().flatten())
+            .filter(|&(_, &gain)| gain > 0.0)
+            .all(|(&statement, &gain)| {
+                let cost = self.costs.get(statement).copied().unwrap_or_default();
+                let other = (self.gains.get(&candidate))
+                    .and_then(|gains| gains.get(&statement))
                     .copied()
                     .unwrap_or_default();
-                let cost = self.costs.get(*statement).copied().unwrap_or_default();
-                self.oracle.weight(*statement) * (cost - gain)
+                cost - other <= NEAR_RESIDUE * (cost - gain)
             })
-            .sum()
     }
 
     fn judge(&self, candidate: usize) -> Result<f64, Rejection> {

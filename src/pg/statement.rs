@@ -100,9 +100,7 @@ fn analyse_and_rewrite(text: &CString) -> Result<(*mut pg_sys::List, usize)> {
             std::ptr::null_mut(),
         );
         if (*query).commandType == pg_sys::CmdType::CMD_UTILITY {
-            return Err(Error::unsupported("statement cannot be planned")
-                .detail("Only SELECT, INSERT, UPDATE, DELETE, MERGE and VALUES have a plan.")
-                .hint("Leave utility statements out of the workload."));
+            return Err(Error::no_plan());
         }
         let rewritten = pg_sys::pg_rewrite_query(query);
         for query in PgList::<pg_sys::Query>::from_pg(rewritten).iter_ptr() {
