@@ -128,7 +128,15 @@ fn partitioned(
         list,
     )];
     let mut attach = Vec::new();
-    for partition in tables::partitions(table.oid)? {
+    let ddl = create("IF NOT EXISTS ", name, &table.qualified, list);
+    let undo = drop_index("", (&table.schema, name));
+    let partitions = tables::partitions(table.oid)?;
+    if partitions.iter().any(|partition| partition.kind == "f") {
+        // A foreign partition gets no index, so attaching never makes the parent's index valid.
+        let steps = vec![ddl.clone()];
+        return Ok(Commands { ddl, undo, steps });
+    }
+    for partition in partitions {
         let Partition {
             schema,
             qualified,
@@ -148,11 +156,7 @@ fn partitioned(
         names.insert(partition.oid, index);
     }
     steps.extend(attach.into_iter().rev());
-    Ok(Commands {
-        ddl: create("IF NOT EXISTS ", name, &table.qualified, list),
-        undo: drop_index("", (&table.schema, name)),
-        steps,
-    })
+    Ok(Commands { ddl, undo, steps })
 }
 
 /// A name free in the schema and in this request; that of an INVALID index left by a failed

@@ -1,6 +1,7 @@
 //! Plans every statement as things are, and turns what the planner knew into proposals.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::time::Instant;
 
 use pgrx::pg_sys;
@@ -13,10 +14,10 @@ use super::estimates::entry_upkeep;
 use super::evidence::{NotPlanned, Rejected, text_hash};
 use super::tables::{self, Table};
 use crate::error::{Error, Result, abbreviate};
+use crate::pg::catalog;
 use crate::pg::plan::{PlanSummary, PlannerCosts, Write, WriteKind, planner_costs};
 use crate::pg::relation_facts::RelationFacts;
 use crate::pg::rollback::{Surroundings, rolled_back};
-use crate::pg::{catalog, index_info};
 use crate::settings;
 use crate::whatif::{self, Defined, Hypothetical};
 use crate::workload::sandbox::Sandboxed;
@@ -136,8 +137,7 @@ pub(super) fn propose(
             continue;
         }
         match define(&ddl, table) {
-            Ok(index) => {
-                let size = index.size_bytes();
+            Ok((index, size)) => {
                 let upkeep = upkeep(&candidate, size, observed, &costs);
                 found.proposals.push(Proposal {
                     candidate,
@@ -246,17 +246,20 @@ fn refusal(candidate: &Candidate, table: &Table) -> Option<String> {
 
 /// Checks the command as the table's owner, in a security-restricted operation: whoever may
 /// read all statistics need not be able to read the table.
-fn define(ddl: &str, table: &Table) -> Result<std::rc::Rc<Hypothetical>> {
+fn define(ddl: &str, table: &Table) -> Result<(Rc<Hypothetical>, i64)> {
     let owner = Surroundings {
         role: Some(pg_sys::Oid::from(table.owner)),
         settings: vec![("lock_timeout".to_owned(), settings::sandbox_lock_timeout())],
     };
-    match rolled_back(&owner, || Hypothetical::define(ddl))? {
-        Defined::Index(index) => Ok(index),
+    rolled_back(&owner, || match Hypothetical::define(ddl)? {
+        Defined::Index(index) => {
+            let size = index.size_bytes();
+            Ok((index, size))
+        }
         Defined::Exists(name) => Err(Error::invalid_parameter(format!(
             "relation \"{name}\" already exists"
         ))),
-    }
+    })
 }
 
 /// Weighted cost of keeping the index, from the statements of the workload that write.
@@ -295,12 +298,4 @@ fn entries_written(
         .filter(|write| written(write))
         .map(|write| source.rows_per_call.unwrap_or(write.rows))
         .sum()
-}
-
-/// Rows and bytes that a build has to read.
-pub(super) fn build_input(table: &Table) -> (f64, f64) {
-    let tuples = (catalog::leaf_relations(pg_sys::Oid::from(table.oid)).into_iter())
-        .map(index_info::estimated_tuples)
-        .sum();
-    (tuples, table.bytes)
 }

@@ -8,7 +8,7 @@ use super::costs::{Costs, Proposal};
 use super::ddl::{self, Commands};
 use super::estimates::build_seconds;
 use super::evidence::{Evidence, HelpedStatement, NotPlanned, Rejected, text_hash};
-use super::observe::{self, Observation, build_input};
+use super::observe::{self, Observation};
 use super::selection::{self, Choice, Oracle, Outcome, Rejection};
 use super::tables::Table;
 use crate::error::{Result, abbreviate};
@@ -126,14 +126,13 @@ impl Writer<'_> {
         let evidence = self.evidence(costs, helped, table.oid);
         let (kind, size, upkeep) = (costs.proposals.get(choice.candidate))
             .map_or(("btree", 0, 0.0), |p| (kind_of(p), p.size, p.upkeep));
-        let (tuples, bytes) = build_input(table);
         // Adding zero turns the empty sum's -0 into 0.
         let share = |part: f64| if base > 0.0 { part / base + 0.0 } else { 0.0 };
         Recommendation {
             table: table.oid,
             kind,
             size,
-            build_seconds: build_seconds(bytes, tuples, size as f64),
+            build_seconds: build_seconds(table.bytes, table.tuples, size as f64),
             benefit: share(choice.cost_before - choice.cost_after),
             write_penalty: share(upkeep),
             cost_before: choice.cost_before,

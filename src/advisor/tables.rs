@@ -23,6 +23,8 @@ pub(crate) struct Table {
     pub(crate) kind: String,
     /// Bytes of the table and its partitions, without indexes.
     pub(crate) bytes: f64,
+    /// Rows at the last VACUUM or ANALYZE.
+    pub(crate) tuples: f64,
     /// By attribute number.
     pub(crate) columns: BTreeMap<i16, Column>,
     pub(crate) indexes: Vec<ExistingIndex>,
@@ -129,10 +131,7 @@ const TABLES: &str = "
     'oid', c.oid::bigint, 'schema', n.nspname, 'name', c.relname,
     'qualified', format('%I.%I', n.nspname, c.relname),
     'owner', c.relowner::bigint, 'kind', c.relkind,
-    'bytes', (SELECT coalesce(sum(p.relpages::float8), 0) * current_setting('block_size')::float8
-                FROM pg_class p
-               WHERE p.oid = c.oid OR (c.relkind = 'p'
-                 AND p.oid IN (SELECT relid FROM pg_partition_tree(c.oid)))),
+    'bytes', size.bytes, 'tuples', size.tuples,
     'columns', (SELECT jsonb_object_agg(a.attnum::text, jsonb_build_object(
         'name', a.attname, 'quoted', quote_ident(a.attname),
         'narrow', a.attlen > 0 OR t.typname = 'numeric'
@@ -156,6 +155,12 @@ const TABLES: &str = "
                   FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
                  WHERE i.indrelid = c.oid AND NOT i.indisvalid AND x.relkind = 'i'))), '[]')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+   CROSS JOIN LATERAL (
+         SELECT coalesce(sum(p.relpages::float8), 0) * current_setting('block_size')::float8 AS bytes,
+                coalesce(sum(greatest(p.reltuples, 0)::float8), 0) AS tuples
+           FROM pg_class p
+          WHERE p.relkind IN ('r', 'm')
+            AND (p.oid = c.oid OR c.relkind = 'p' AND p.oid IN (SELECT relid FROM pg_partition_tree(c.oid)))) AS size
    WHERE c.oid = ANY ($1)
      AND c.relkind IN ('r', 'm', 'p')
      AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'pgopt')

@@ -91,53 +91,36 @@ pub(crate) unsafe fn set_cost_estimator(
     }
 }
 
-/// Lets `EXPLAIN` print a plan whose parameters have no values.
+/// Lets `EXPLAIN` print a plan whose parameters have no values, as `EXPLAIN (GENERIC_PLAN)`
+/// does since 16: start-up pruning of partitions, which would ask for them, is left out. On 15
+/// the pruning steps are taken out of this copy of the plan instead.
 ///
-/// Start-up pruning of partitions would ask for them; `EXPLAIN (GENERIC_PLAN)`, since 16, skips
-/// it for the same reason, so the pruning steps are taken out of this copy of the plan.
-///
 /// # Safety
-/// `planned` must be a complete plan that is not going to be executed.
-pub(crate) unsafe fn keep_parameters_unknown(planned: *mut pg_sys::PlannedStmt) {
-    // SAFETY: part_prune_info is an optional child of these two node types (an index into a
-    // list of the statement on 18).
+/// `state` must be a live `EXPLAIN` state, `planned` a complete plan that is not going to be
+/// executed.
+pub(crate) unsafe fn explain_without_values(
+    state: *mut pg_sys::ExplainState,
+    planned: *mut pg_sys::PlannedStmt,
+) {
+    // SAFETY: part_prune_info is an optional child of these two node types.
     unsafe {
-        super::plan::each_node(planned, &mut |plan| match tag(plan.cast()) {
-            pg_sys::NodeTag::T_Append => forget_pruning_append(plan.cast()),
-            pg_sys::NodeTag::T_MergeAppend => forget_pruning_merge_append(plan.cast()),
-            _ => {}
-        });
-    }
-}
-
-/// # Safety
-/// `plan` must be an `Append` node.
-unsafe fn forget_pruning_append(plan: *mut pg_sys::Append) {
-    // SAFETY: see above.
-    unsafe {
-        #[cfg(not(feature = "pg18"))]
+        #[cfg(feature = "pg15")]
         {
-            (*plan).part_prune_info = std::ptr::null_mut();
+            let _unused = state;
+            super::plan::each_node(planned, &mut |plan| match tag(plan.cast()) {
+                pg_sys::NodeTag::T_Append => {
+                    (*plan.cast::<pg_sys::Append>()).part_prune_info = std::ptr::null_mut();
+                }
+                pg_sys::NodeTag::T_MergeAppend => {
+                    (*plan.cast::<pg_sys::MergeAppend>()).part_prune_info = std::ptr::null_mut();
+                }
+                _ => {}
+            });
         }
-        #[cfg(feature = "pg18")]
+        #[cfg(not(feature = "pg15"))]
         {
-            (*plan).part_prune_index = -1;
-        }
-    }
-}
-
-/// # Safety
-/// `plan` must be a `MergeAppend` node.
-unsafe fn forget_pruning_merge_append(plan: *mut pg_sys::MergeAppend) {
-    // SAFETY: see above.
-    unsafe {
-        #[cfg(not(feature = "pg18"))]
-        {
-            (*plan).part_prune_info = std::ptr::null_mut();
-        }
-        #[cfg(feature = "pg18")]
-        {
-            (*plan).part_prune_index = -1;
+            let _unused = planned;
+            (*state).generic = true;
         }
     }
 }

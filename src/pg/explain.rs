@@ -80,7 +80,7 @@ pub(crate) fn explain(
                 false,
             );
             if parameters {
-                super::compat::keep_parameters_unknown(plan);
+                super::compat::explain_without_values(state, plan);
             }
             explain_plan(
                 plan,
