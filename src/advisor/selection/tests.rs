@@ -94,12 +94,12 @@ fn one_index_for_two_statements_beats_one_each() {
 fn the_budget_is_never_exceeded_and_is_used_well() {
     let mut m = model(
         &[100.0, 60.0, 60.0],
-        &[(&[0], 0.0, 10.0), (&[1], 0.0, 5.0), (&[2], 0.0, 5.0)],
+        &[(&[0], 0.0, 10e6), (&[1], 0.0, 5e6), (&[2], 0.0, 5e6)],
     );
     let outcome = select(
         &mut m,
         &Limits {
-            budget: Some(10.0),
+            budget: Some(10e6),
             ..OPEN
         },
     );
