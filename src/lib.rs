@@ -61,6 +61,10 @@ mod floors;
 #[path = "../pgrx-tests/index_definitions.rs"]
 mod index_definitions_tests;
 
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/surface.rs"]
+mod surface_tests;
+
 /// What `#[pg_test]` expects of the crate.
 #[cfg(test)]
 #[doc(hidden)]

@@ -324,7 +324,7 @@ impl<'a> Greedy<'a> {
     }
 }
 
-/// Drops, weakest first, what the final configuration can do without.
+/// Drops, weakest first, what the final configuration can do without, while time lasts.
 fn drop_idle(
     oracle: &mut dyn Oracle,
     limits: &Limits,
@@ -332,7 +332,7 @@ fn drop_idle(
     rejected: &mut BTreeMap<usize, Rejection>,
 ) {
     let base = total_cost(oracle, &BTreeSet::new());
-    loop {
+    while !oracle.expired() {
         let present = total_cost(oracle, chosen);
         let weakest = (chosen.clone().into_iter())
             .map(|candidate| {
@@ -352,7 +352,8 @@ fn drop_idle(
     }
 }
 
-/// Orders a configuration by what each index adds to those before it.
+/// Orders a configuration by what each index adds to those before it; when time is up, what is
+/// left comes in no particular order.
 fn rank(oracle: &mut dyn Oracle, configuration: &BTreeSet<usize>) -> Vec<Choice> {
     let mut left = configuration.clone();
     let mut ranked: BTreeSet<usize> = BTreeSet::new();
@@ -366,6 +367,9 @@ fn rank(oracle: &mut dyn Oracle, configuration: &BTreeSet<usize>) -> Vec<Choice>
             let after = total_cost(oracle, &next);
             if best.is_none_or(|(_, known)| after < known) {
                 best = Some((candidate, after));
+            }
+            if oracle.expired() {
+                break;
             }
         }
         let Some((candidate, after)) = best else {
