@@ -28,19 +28,20 @@ pub(crate) fn rolled_back<T>(
 ) -> Result<T> {
     let mut subtransaction = Subtransaction::begin();
     let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
-        surroundings.enter()?;
-        work()
+        Ok(surroundings.enter().and_then(|()| work()))
     }))
     .catch_others(|cause| match Error::try_from_caught(&cause) {
-        Some(error) => Err(error),
-        None => {
-            // The enclosing transaction is about to abort; it ends the subtransaction itself.
-            cause.rethrow()
-        }
+        Some(error) => Ok(Err(error)),
+        None => Err(Box::new(cause)),
     })
     .execute();
+    // Also before an error goes on up: the server aborts the innermost transaction only, and
+    // would leave the session in a failed one.
     subtransaction.roll_back();
-    outcome
+    match outcome {
+        Ok(outcome) => outcome,
+        Err(cause) => cause.rethrow(),
+    }
 }
 
 impl Surroundings {
