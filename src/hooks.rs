@@ -1,14 +1,16 @@
 //! The server's hooks: each installed once, chained, and a doorway only.
 //!
 //! A hook checks whether anything is to be done, makes one call into a room, and passes on to
-//! the hook that was there before. This slice needs the planner's hooks and `EXPLAIN`'s; none
-//! of them does any work unless this backend is planning a what-if configuration.
+//! the hook that was there before. This slice needs the planner's hooks, `EXPLAIN`'s and the one
+//! before a function's look-up; none of them does any work unless this backend is planning a
+//! what-if configuration or is in the planning sandbox.
 
 use std::cell::Cell;
 use std::ffi::c_char;
 
 use pgrx::{pg_guard, pg_sys};
 
+use crate::pg::code_guard;
 use crate::pg::index_info::PlannerRelation;
 use crate::pg::ports::explain_one_query as port;
 use crate::pg::relation_facts;
@@ -23,6 +25,7 @@ struct Previous {
     rel_pathlist: pg_sys::set_rel_pathlist_hook_type,
     explain: pg_sys::ExplainOneQuery_hook_type,
     index_name: pg_sys::explain_get_index_name_hook_type,
+    needs_fmgr: pg_sys::needs_fmgr_hook_type,
 }
 
 thread_local! {
@@ -40,6 +43,7 @@ pub(crate) fn install() {
             rel_pathlist: pg_sys::set_rel_pathlist_hook,
             explain: pg_sys::ExplainOneQuery_hook,
             index_name: pg_sys::explain_get_index_name_hook,
+            needs_fmgr: pg_sys::needs_fmgr_hook,
         }));
         PREVIOUS.set(Some(previous));
         pg_sys::planner_hook = Some(planner);
@@ -47,6 +51,7 @@ pub(crate) fn install() {
         pg_sys::set_rel_pathlist_hook = Some(rel_pathlist);
         pg_sys::ExplainOneQuery_hook = Some(explain_one_query);
         pg_sys::explain_get_index_name_hook = Some(index_name);
+        pg_sys::needs_fmgr_hook = Some(needs_fmgr);
     }
 }
 
@@ -171,4 +176,14 @@ unsafe extern "C-unwind" fn index_name(index: pg_sys::Oid) -> *const c_char {
     previous.map_or(std::ptr::null(), |hook| unsafe {
         pg_sys::ffi::pg_guard_ffi_boundary(|| hook(index))
     })
+}
+
+/// Asked before a function that is not built in is looked up or inlined: in the planning
+/// sandbox those of third roles are an error.
+#[pg_guard]
+unsafe extern "C-unwind" fn needs_fmgr(function: pg_sys::Oid) -> bool {
+    code_guard::check(function);
+    let previous = PREVIOUS.get().and_then(|previous| previous.needs_fmgr);
+    // SAFETY: the argument is passed on as it came.
+    previous.is_some_and(|hook| unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| hook(function)) })
 }

@@ -4,6 +4,7 @@
 //! and node tree stays behind one of these modules.
 
 pub(crate) mod catalog;
+pub(crate) mod code_guard;
 pub(crate) mod compat;
 pub(crate) mod explain;
 pub(crate) mod index_columns;

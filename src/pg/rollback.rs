@@ -8,12 +8,14 @@ use std::panic::AssertUnwindSafe;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 
+use super::code_guard::CodeGuard;
 use crate::error::{Error, Result};
 
 /// As whom, and under which settings, the work runs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Surroundings {
-    /// The role to become inside a security-restricted operation; `None` stays the caller.
+    /// The role to become inside a security-restricted operation, in which no code of a third
+    /// role is run; `None` stays the caller.
     pub(crate) role: Option<pg_sys::Oid>,
     /// Settings made for the work alone.
     pub(crate) settings: Vec<(String, String)>,
@@ -27,6 +29,7 @@ pub(crate) fn rolled_back<T>(
     work: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
     let mut subtransaction = Subtransaction::begin();
+    let guard = CodeGuard::begin(surroundings.role);
     let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
         Ok(surroundings.enter().and_then(|()| work()))
     }))
@@ -35,6 +38,7 @@ pub(crate) fn rolled_back<T>(
         None => Err(Box::new(cause)),
     })
     .execute();
+    drop(guard);
     // Also before an error goes on up: the server aborts the innermost transaction only, and
     // would leave the session in a failed one.
     subtransaction.roll_back();
@@ -53,6 +57,24 @@ impl Surroundings {
             become_restricted(role);
         }
         Ok(())
+    }
+}
+
+/// Releases the session-level advisory locks taken while it lives, which no rollback does; also
+/// when a cancel request ends the work.
+pub(crate) struct SessionLocks(());
+
+impl SessionLocks {
+    /// For a session that holds none now: all are released in the end.
+    pub(crate) fn none_held() -> Self {
+        Self(())
+    }
+}
+
+impl Drop for SessionLocks {
+    fn drop(&mut self) {
+        // SAFETY: releases locks of this backend by its own lock table; raises nothing.
+        unsafe { pg_sys::LockReleaseSession(pg_sys::USER_LOCKMETHOD as u16) }
     }
 }
 

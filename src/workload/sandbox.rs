@@ -15,7 +15,7 @@ use super::WorkloadStatement;
 use super::pgss_text::restore_typed_literals;
 use crate::error::{Error, Result};
 use crate::pg::reach::{Reach, reach};
-use crate::pg::rollback::{Surroundings, rolled_back};
+use crate::pg::rollback::{SessionLocks, Surroundings, rolled_back};
 use crate::pg::statement::Statement;
 use crate::pg::{roles, spi};
 use crate::settings;
@@ -24,8 +24,8 @@ use crate::settings;
 pub(crate) struct Sandboxed {
     statement: Statement,
     surroundings: Surroundings,
-    /// Whether planning may run code of its role, which could take session-level locks.
-    runs_user_code: bool,
+    /// Whether this session holds advisory locks of its own, so that not all may be released.
+    keeps_locks: bool,
 }
 
 impl Sandboxed {
@@ -37,7 +37,7 @@ impl Sandboxed {
             return Ok(Self {
                 statement,
                 surroundings,
-                runs_user_code: false,
+                keeps_locks: true,
             });
         };
         if !roles::exists(role) {
@@ -46,6 +46,10 @@ impl Sandboxed {
                 "role that ran the statement does not exist any more",
             ));
         }
+        // What code takes or releases of these locks outlives a rollback. Analysis may run some,
+        // too: the check of a domain in an array literal.
+        let locks_held = holds_advisory_locks()?;
+        let _locks = (!locks_held).then(SessionLocks::none_held);
         let (mut statement, surroundings) = analyse_as(role, source)?;
         let reached = rolled_back(&surroundings, || reach(&mut statement))?;
         let code = user_code(&reached, role)?;
@@ -57,21 +61,23 @@ impl Sandboxed {
                 ),
             ));
         }
+        if code.any && locks_held {
+            return Err(Error::new(
+                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "statement may run functions while it is planned and this session holds advisory locks",
+            ));
+        }
         Ok(Self {
             statement,
             surroundings,
-            runs_user_code: code.any,
+            keeps_locks: locks_held,
         })
     }
 
     /// Runs `work`, such as planning, in the sandbox.
     pub(crate) fn run<T>(&mut self, work: impl FnOnce(&mut Statement) -> Result<T>) -> Result<T> {
-        let before = self.runs_user_code.then(advisory_locks).transpose()?;
-        let outcome = rolled_back(&self.surroundings, || work(&mut self.statement));
-        if let Some(before) = before {
-            release_new(&before)?;
-        }
-        outcome
+        let _locks = (!self.keeps_locks).then(SessionLocks::none_held);
+        rolled_back(&self.surroundings, || work(&mut self.statement))
     }
 }
 
@@ -157,33 +163,11 @@ fn user_code(reached: &Reach, role: pg_sys::Oid) -> Result<UserCode> {
     )
 }
 
-/// An advisory lock of this session: both halves of its key, and its mode.
-type AdvisoryLock = (i64, i64, i16, String);
-
-/// Session-level advisory locks outlive a rollback, so they are watched.
-fn advisory_locks() -> Result<Vec<AdvisoryLock>> {
+/// Whether this session holds advisory locks, of its own or its transaction's.
+fn holds_advisory_locks() -> Result<bool> {
     spi::json(
-        "SELECT coalesce(jsonb_agg(jsonb_build_array(classid::bigint, objid::bigint, objsubid, mode)), '[]')
-           FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted",
+        "SELECT to_jsonb(EXISTS (SELECT FROM pg_locks
+                                  WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted))",
         &[],
     )
-}
-
-fn release_new(before: &[AdvisoryLock]) -> Result<()> {
-    for lock in advisory_locks()?
-        .iter()
-        .filter(|lock| !before.contains(lock))
-    {
-        let (high, low, halves, mode) = lock;
-        let suffix = if mode == "ShareLock" { "_shared" } else { "" };
-        let key = match halves {
-            1 => (high << 32 | low).to_string(),
-            _ => format!("{}, {}", *high as i32, *low as i32),
-        };
-        let _released: bool = spi::json(
-            &format!("SELECT to_jsonb(pg_advisory_unlock{suffix}({key}))"),
-            &[],
-        )?;
-    }
-    Ok(())
 }
