@@ -1,6 +1,7 @@
 //! A hypothetical index: a checked definition under a made-up OID.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use pgrx::pg_sys;
@@ -28,6 +29,13 @@ pub(crate) struct Hypothetical {
     selectivity: f64,
     /// For each key, the column whose statistics describe it.
     statistics_of: Vec<Option<i16>>,
+}
+
+impl Drop for Hypothetical {
+    fn drop(&mut self) {
+        // At the end of the process the list may be gone already.
+        let _gone = RETIRED.try_with(|retired| retired.borrow_mut().push_back(self.oid));
+    }
 }
 
 /// What became of `CREATE INDEX` text.
@@ -116,22 +124,41 @@ fn predicate_selectivity(definition: &IndexDefinition) -> Result<f64> {
     Ok((some / all.max(1.0)).clamp(0.0, 1.0))
 }
 
+thread_local! {
+    /// OIDs of hypothetical indexes that are gone, oldest first.
+    static RETIRED: RefCell<VecDeque<pg_sys::Oid>> = const { RefCell::new(VecDeque::new()) };
+}
+
 /// An OID that no relation has, from the far end of the range, which the OID counter only
 /// reaches after four billion assignments. Nothing is written, so it works on standbys.
+///
+/// The server remembers for good that an OID had no relation, so OIDs are used again; but not at
+/// once, so that an id stays unknown for a while after its index was dropped.
 fn unused_oid() -> pg_sys::Oid {
     const FIRST: u32 = u32::MAX - 1;
     const LAST: u32 = u32::MAX - 100_000_000;
     thread_local! {
         static NEXT: Cell<u32> = const { Cell::new(FIRST) };
     }
-    loop {
+    const RETIRED_FOR: usize = 256;
+    let rested = || {
+        RETIRED.with_borrow_mut(|retired| {
+            (retired.len() > RETIRED_FOR)
+                .then(|| retired.pop_front())
+                .flatten()
+        })
+    };
+    let fresh = || {
         let candidate = NEXT.get();
         NEXT.set(if candidate <= LAST {
             FIRST
         } else {
             candidate - 1
         });
-        let oid = pg_sys::Oid::from(candidate);
+        pg_sys::Oid::from(candidate)
+    };
+    loop {
+        let oid = rested().unwrap_or_else(fresh);
         if catalog::relation_kind(oid).is_none() && super::session::find(oid).is_none() {
             return oid;
         }
