@@ -182,14 +182,17 @@ fn request(
 }
 
 fn duration(interval: Interval) -> Result<Duration> {
-    (u64::try_from(interval.as_micros())
-        .ok()
-        .filter(|micros| *micros > 0))
-    .map(Duration::from_micros)
-    .ok_or_else(|| {
-        Error::invalid_parameter("time_limit must be greater than zero")
-            .hint("Pass an interval such as '30 s'.")
-    })
+    let micros = interval.as_micros();
+    if micros <= 0 {
+        return Err(
+            Error::invalid_parameter("time_limit must be greater than zero")
+                .hint("Pass an interval such as '30 s'."),
+        );
+    }
+    // The longest interval is longer than the longest duration.
+    Ok(Duration::from_micros(
+        u64::try_from(micros).unwrap_or(u64::MAX),
+    ))
 }
 
 type Rows = TableIterator<'static, Row>;
