@@ -28,6 +28,7 @@ pub(crate) fn is_null(argument: &str) -> Error {
         PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
         format!("argument \"{argument}\" must not be null"),
     )
+    .hint(format!("Pass a value for \"{argument}\"."))
 }
 
 /// An array that must not contain NULL does.

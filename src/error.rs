@@ -87,6 +87,18 @@ impl Error {
         self
     }
 
+    /// Shows the argument that the error lies in, unless the DETAIL shows its text already.
+    pub(crate) fn in_argument(mut self, argument: &str, text: &str) -> Self {
+        let text = abbreviate(text, 200);
+        let place = format!("Argument \"{argument}\" is: {text}");
+        self.detail = Some(match self.detail.take() {
+            Some(detail) if detail.contains(&text) => detail,
+            Some(detail) => format!("{place}\n{detail}"),
+            None => place,
+        });
+        self
+    }
+
     /// The error class.
     pub(crate) fn sqlstate(&self) -> PgSqlErrorCode {
         self.sqlstate

@@ -73,7 +73,8 @@ fn explain_with(
     let scope = configuration(create_indexes, hide_indexes)?;
     let lines = rolled_back(&Surroundings::default(), || {
         explain_under(&mut Statement::analyse(query)?, &scope, format)
-    })?;
+    })
+    .map_err(|error| error.in_argument("query", query))?;
     Ok(SetOfIterator::new(lines))
 }
 
@@ -86,7 +87,8 @@ fn hypothetical_create(
 > {
     settings::require_enabled()?;
     let ddl = ddl.ok_or_else(|| is_null("ddl"))?;
-    let rows = match Hypothetical::define(ddl)? {
+    let defined = Hypothetical::define(ddl).map_err(|error| error.in_argument("ddl", ddl))?;
+    let rows = match defined {
         Defined::Index(index) => {
             let row = (index.oid, index.definition.name.clone());
             session::add(index);
