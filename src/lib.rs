@@ -65,6 +65,14 @@ mod index_definitions_tests;
 #[path = "../pgrx-tests/surface.rs"]
 mod surface_tests;
 
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/whatif.rs"]
+mod whatif_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/bad_input.rs"]
+mod bad_input_tests;
+
 /// What `#[pg_test]` expects of the crate.
 #[cfg(test)]
 #[doc(hidden)]
