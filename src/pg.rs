@@ -6,6 +6,7 @@
 pub(crate) mod catalog;
 pub(crate) mod code_guard;
 pub(crate) mod compat;
+pub(crate) mod dependent_columns;
 pub(crate) mod explain;
 pub(crate) mod index_columns;
 pub(crate) mod index_definition;
@@ -13,6 +14,7 @@ pub(crate) mod index_info;
 pub(crate) mod memory;
 pub(crate) mod plan;
 pub(crate) mod ports;
+pub(crate) mod predicate;
 pub(crate) mod preload;
 pub(crate) mod reach;
 pub(crate) mod relation_facts;

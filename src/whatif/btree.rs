@@ -22,6 +22,7 @@ mod tests;
 mod groups;
 
 use groups::{Column, Group, Sizes, align, duplicates, groups, within};
+pub(super) use groups::{distinct_drawn, distinct_in_part};
 
 const PAGE_HEADER: f64 = 24.0;
 const SPECIAL_AREA: f64 = 16.0;
@@ -49,6 +50,8 @@ pub(crate) struct StoredColumn {
     /// Number of distinct values other than NULL among the rows indexed. More than there are rows
     /// means that all differ, as does a number below one, for "unknown".
     pub(crate) distinct: f64,
+    /// Shares of the rows that have each of the most common values, as far as known.
+    pub(crate) common: Vec<f64>,
 }
 
 /// What a B-tree index would hold, and how.

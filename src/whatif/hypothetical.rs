@@ -14,6 +14,7 @@ use crate::pg::index_definition::IndexDefinition;
 use crate::pg::index_info::{self, PlannerRelation};
 use crate::pg::plan;
 use crate::pg::ports::define_index::{DryRun, dry_run_create_index};
+use crate::pg::predicate::{self, Restriction};
 use crate::pg::rollback::{Surroundings, rolled_back};
 use crate::pg::statement::Statement;
 
@@ -29,6 +30,7 @@ pub(crate) struct Hypothetical {
     selectivity: f64,
     /// For each key, the column whose statistics describe it.
     statistics_of: Vec<Option<i16>>,
+    restrictions: Vec<Restriction>,
 }
 
 impl Drop for Hypothetical {
@@ -63,12 +65,14 @@ impl Hypothetical {
         let method = Method::of(&definition)?;
         let selectivity = predicate_selectivity(&definition)?;
         let statistics_of = index_info::statistics_columns(&definition);
+        let restrictions = predicate::restrictions(&definition);
         Ok(Self {
             oid: unused_oid(),
             definition,
             method,
             selectivity,
             statistics_of,
+            restrictions,
         })
     }
 
@@ -78,10 +82,10 @@ impl Hypothetical {
         if table != relation.table() && !catalog::ancestors(relation.table()).contains(&table) {
             return;
         }
-        let tuples = relation.tuples() * self.selectivity;
+        let rows = relation.tuples();
         relation.add_index(&self.definition, self.oid, |attribute| {
             self.method
-                .geometry(&size::input(self, relation.table(), tuples, attribute))
+                .geometry(&size::input(self, relation.table(), rows, attribute))
         });
     }
 
@@ -94,10 +98,22 @@ impl Hypothetical {
     }
 
     fn size_on(&self, leaf: pg_sys::Oid) -> i64 {
-        let tuples = index_info::estimated_tuples(leaf) * self.selectivity;
+        let rows = index_info::estimated_tuples(leaf);
         let map = |attribute: i16| index_info::attribute_in(&self.definition, leaf, attribute);
-        let geometry = self.method.geometry(&size::input(self, leaf, tuples, &map));
+        let geometry = self.method.geometry(&size::input(self, leaf, rows, &map));
         i64::from(geometry.pages) * i64::from(pg_sys::BLCKSZ)
+    }
+
+    /// Share of the table's rows that the predicate lets in.
+    pub(super) fn selectivity(&self) -> f64 {
+        self.selectivity
+    }
+
+    /// What the predicate says of a column, if it mentions it.
+    pub(super) fn restriction_of(&self, attribute: i16) -> Option<Restriction> {
+        (self.restrictions.iter())
+            .find(|restriction| restriction.attribute == attribute)
+            .copied()
     }
 
     /// The column whose statistics describe key `position`.

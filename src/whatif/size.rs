@@ -8,8 +8,10 @@ use super::btree::{self, BtreeShape, StoredColumn};
 use super::hypothetical::Hypothetical;
 use crate::error::{Error, Result};
 use crate::pg::catalog::{self, ColumnStatistics};
+use crate::pg::dependent_columns::counted_columns;
 use crate::pg::index_definition::{IndexDefinition, IndexKey};
 use crate::pg::index_info::IndexGeometry;
+use crate::pg::predicate::Restriction;
 
 /// Fill factor of B-tree leaves when none is given.
 const BTREE_FILLFACTOR: u32 = 90;
@@ -26,6 +28,7 @@ pub(crate) struct Input {
     tuples: f64,
     keys: Vec<StoredColumn>,
     included: Vec<StoredColumn>,
+    distinct_keys: Option<f64>,
     fillfactor: u32,
     deduplicated: bool,
 }
@@ -51,7 +54,7 @@ impl Method {
                     tuples: input.tuples,
                     keys: input.keys.clone(),
                     included: input.included.clone(),
-                    distinct_keys: None,
+                    distinct_keys: input.distinct_keys,
                     fillfactor: input.fillfactor,
                     deduplicated: input.deduplicated,
                     block_size: pg_sys::BLCKSZ as usize,
@@ -66,25 +69,51 @@ impl Method {
     }
 }
 
-/// The statistics of `index` as it would be on `table`, where the attributes of its definition
-/// are numbered by `attribute_in_table`.
+/// The statistics of `index` as it would be on `table`, which has `rows` rows and where the
+/// attributes of its definition are numbered by `attribute_in_table`.
 pub(super) fn input(
     index: &Hypothetical,
     table: pg_sys::Oid,
-    tuples: f64,
+    rows: f64,
     attribute_in_table: &dyn Fn(i16) -> i16,
 ) -> Input {
     let definition = &index.definition;
+    let part = Part {
+        rows,
+        share: index.selectivity(),
+    };
     let column = |attribute: Option<i16>, stored_type: pg_sys::Oid| {
         let statistics = attribute
             .and_then(|attribute| catalog::column_statistics(table, attribute_in_table(attribute)));
-        stored_column(stored_type, statistics, tuples)
+        let restriction = attribute.and_then(|attribute| index.restriction_of(attribute));
+        stored_column(stored_type, statistics, part, restriction)
     };
+    let key = |position: usize, key: &IndexKey| {
+        let attribute = index.statistics_of(position);
+        let mut column = column(attribute, stored_type(key));
+        // How unequal the shares are matters to the number of combinations only, and a predicate
+        // on the column itself changes them.
+        if let Some(attribute) = attribute
+            && definition.keys.len() > 1
+            && index.restriction_of(attribute).is_none()
+        {
+            column.common = catalog::common_shares(table, attribute_in_table(attribute));
+        }
+        column
+    };
+    let keys: Vec<StoredColumn> = (definition.keys.iter().enumerate())
+        .map(|(position, definition)| key(position, definition))
+        .collect();
+    let attributes: Vec<i16> = (definition.keys.iter())
+        .map(|key| match key.attribute {
+            0 => 0,
+            attribute => attribute_in_table(attribute),
+        })
+        .collect();
     Input {
-        tuples,
-        keys: (definition.keys.iter().enumerate())
-            .map(|(position, key)| column(index.statistics_of(position), stored_type(key)))
-            .collect(),
+        tuples: part.rows * part.share,
+        distinct_keys: distinct_keys(table, &attributes, &keys, part),
+        keys,
         included: (definition.included.iter())
             .map(|included| column(Some(included.attribute), included.column_type))
             .collect(),
@@ -93,6 +122,34 @@ pub(super) fn input(
             .unwrap_or(BTREE_FILLFACTOR),
         deduplicated: deduplicates(definition),
     }
+}
+
+/// The rows of a table and the share of them that the predicate lets in.
+#[derive(Clone, Copy)]
+struct Part {
+    rows: f64,
+    share: f64,
+}
+
+/// Distinct keys where extended statistics have counted some of the columns together; the other
+/// columns are taken as independent of those.
+fn distinct_keys(
+    table: pg_sys::Oid,
+    attributes: &[i16],
+    keys: &[StoredColumn],
+    part: Part,
+) -> Option<f64> {
+    let counted = counted_columns(table, attributes)?;
+    let together = btree::distinct_in_part(counted.distinct, part.rows, part.share);
+    let others = (attributes.iter().zip(keys))
+        .filter(|(attribute, _)| !counted.attributes.contains(attribute))
+        .map(|(_, key)| key.distinct.max(1.0));
+    let combinations = others.fold(together, |product, distinct| product * distinct);
+    Some(if combinations > together {
+        btree::distinct_drawn(combinations, part.rows * part.share)
+    } else {
+        together
+    })
 }
 
 fn stored_type(key: &IndexKey) -> pg_sys::Oid {
@@ -106,7 +163,8 @@ fn stored_type(key: &IndexKey) -> pg_sys::Oid {
 fn stored_column(
     stored_type: pg_sys::Oid,
     statistics: Option<ColumnStatistics>,
-    tuples: f64,
+    part: Part,
+    restriction: Option<Restriction>,
 ) -> StoredColumn {
     let storage = catalog::type_storage(stored_type, -1);
     let statistics = statistics.unwrap_or(ColumnStatistics {
@@ -121,8 +179,33 @@ fn stored_column(
         },
         varlena: storage.length < 0,
         align: storage.align,
-        null_frac: statistics.null_fraction,
-        distinct: statistics.distinct_of(tuples),
+        null_frac: match restriction.and_then(|restriction| restriction.null) {
+            Some(always) => f64::from(u8::from(always)),
+            None => statistics.null_fraction,
+        },
+        distinct: distinct_values(statistics, part, restriction),
+        common: Vec::new(),
+    }
+}
+
+/// Distinct values among the rows indexed: a predicate on the column itself leaves a part of its
+/// values, one on others a part of the rows of each.
+fn distinct_values(
+    statistics: ColumnStatistics,
+    part: Part,
+    restriction: Option<Restriction>,
+) -> f64 {
+    let distinct = statistics.distinct_of(part.rows);
+    let not_null = 1.0 - statistics.null_fraction;
+    match restriction {
+        _ if part.share >= 1.0 => distinct,
+        Some(Restriction {
+            alone: true, null, ..
+        }) => {
+            let possible = if null == Some(false) { not_null } else { 1.0 };
+            (distinct * (part.share / possible.max(part.share))).max(1.0)
+        }
+        _ => btree::distinct_in_part(distinct, part.rows * not_null, part.share),
     }
 }
 

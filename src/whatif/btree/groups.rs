@@ -90,8 +90,8 @@ pub(super) struct Column {
     varlena: bool,
     align: usize,
     null_frac: f64,
-    /// Size of the population that values are drawn from, of which `distinct` have been.
-    population: f64,
+    /// The values that those which are not NULL are drawn from.
+    values: Vec<Class>,
 }
 
 impl Column {
@@ -103,13 +103,12 @@ impl Column {
         } else {
             filled
         };
-        let draws = poisson_mean(filled / distinct);
         Self {
             widths: widths(column),
             varlena: column.varlena,
             align: column.align.clamp(1, MAX_ALIGN),
             null_frac,
-            population: filled / draws,
+            values: classes(&column.common, 1.0 - null_frac, filled, distinct),
         }
     }
 
@@ -184,10 +183,12 @@ pub(super) fn groups(
                 })
                 .collect();
             let filled = keys.iter().zip(&nulls).filter(|(_, null)| !**null);
-            let population = filled.map(|(key, _)| key.population).product();
+            let values = filled
+                .map(|(key, _)| key.values.as_slice())
+                .fold(vec![Class::ONE], combined);
             Group {
                 rows: rows * share,
-                distinct: occupied(population, rows * share),
+                distinct: drawn_of(&values, rows * share),
                 sizes: tuple_sizes(columns().zip(nulls.iter().copied())),
                 first_is_null: nulls.first().copied().unwrap_or(false),
             }
@@ -204,15 +205,102 @@ pub(super) fn groups(
     groups
 }
 
+/// Values that are equally likely.
+#[derive(Clone, Copy)]
+struct Class {
+    values: f64,
+    /// How likely one of them is drawn.
+    share: f64,
+}
+
+impl Class {
+    const ONE: Self = Self {
+        values: 1.0,
+        share: 1.0,
+    };
+}
+
+/// The population that `filled` rows were drawn from, `distinct` values of which turned up; the
+/// shares of the most common ones are among all rows, of which `not_null` have a value.
+fn classes(common: &[f64], not_null: f64, filled: f64, distinct: f64) -> Vec<Class> {
+    let shares = || common.iter().map(|share| share / not_null.max(1e-9));
+    let (listed, sum) = (common.len() as f64, shares().sum::<f64>());
+    let others = distinct - listed;
+    let rest = (1.0 - sum).max(0.0);
+    if common.is_empty() || listed > distinct {
+        let values = filled / poisson_mean(filled / distinct);
+        return vec![Class { values, share: 1.0 }];
+    }
+    let scale = if others > 0.0 { sum + rest } else { sum };
+    let listed = shares().map(|share| Class {
+        values: 1.0,
+        share: share / scale,
+    });
+    let others = (others > 0.0 && rest > 0.0).then(|| {
+        let rows = filled * rest;
+        Class {
+            values: rows / poisson_mean(rows / others.min(rows)),
+            share: rest / scale,
+        }
+    });
+    merged(listed.chain(others))
+}
+
+/// The combinations of independent values.
+fn combined(one: Vec<Class>, two: &[Class]) -> Vec<Class> {
+    merged(one.iter().flat_map(|a| {
+        two.iter().map(|b| Class {
+            values: a.values * b.values,
+            share: a.share * b.share,
+        })
+    }))
+}
+
+/// Values of about the same likelihood as one class.
+fn merged(classes: impl Iterator<Item = Class>) -> Vec<Class> {
+    let mut merged: BTreeMap<i32, Class> = BTreeMap::new();
+    for class in classes.filter(|class| class.share > 0.0) {
+        // Conversions from f64 saturate: no bound on the values is a class of its own.
+        let likelihood = (2.0 * (class.values / class.share).log2()).floor() as i32;
+        (merged.entry(likelihood))
+            .and_modify(|all| {
+                all.values += class.values;
+                all.share += class.share;
+            })
+            .or_insert(class);
+    }
+    merged.into_values().collect()
+}
+
+/// How many values turn up when one is drawn for each row.
+fn drawn_of(classes: &[Class], rows: f64) -> f64 {
+    let drawn: f64 = (classes.iter())
+        .map(|class| expected_values(class.values, rows * class.share))
+        .sum();
+    drawn.max(1.0).min(rows)
+}
+
 /// How many of `population` values turn up when one is drawn for each row.
-fn occupied(population: f64, rows: f64) -> f64 {
+pub(in crate::whatif) fn distinct_drawn(population: f64, rows: f64) -> f64 {
+    expected_values(population, rows).max(1.0).min(rows)
+}
+
+fn expected_values(population: f64, rows: f64) -> f64 {
     let distinct = -population * (-rows / population).exp_m1();
     // Nothing is lost by a population without bound, where the product above is not a number.
     if distinct.is_finite() {
-        distinct.max(1.0).min(rows)
+        distinct.min(rows)
     } else {
         rows
     }
+}
+
+/// How many of the `distinct` values of `rows` rows a random part of the rows has.
+pub(in crate::whatif) fn distinct_in_part(distinct: f64, rows: f64, share: f64) -> f64 {
+    let rows = rows.max(1.0);
+    let distinct = within(distinct, 1.0, rows);
+    let population = rows / poisson_mean(rows / distinct);
+    distinct_drawn(population, (rows * share).max(1.0))
 }
 
 /// Sizes of the tuples of `columns`, of which those with `true` are NULL.

@@ -12,6 +12,7 @@ fn fixed(width: usize, distinct: f64) -> StoredColumn {
         align: width.min(8),
         null_frac: 0.0,
         distinct,
+        common: Vec::new(),
     }
 }
 
@@ -22,6 +23,7 @@ fn text(width: f64, distinct: f64) -> StoredColumn {
         align: 4,
         null_frac: 0.0,
         distinct,
+        common: Vec::new(),
     }
 }
 
@@ -321,6 +323,7 @@ fn odd_input_gives_a_sane_size() {
         for value in odd {
             for align in [0, 1, 3, 8, usize::MAX] {
                 let column = StoredColumn {
+                    common: vec![value, 0.5, value],
                     width: value,
                     varlena: align == 1,
                     align,
@@ -358,4 +361,33 @@ fn as_many_nullable_text_columns_as_an_index_takes_are_quick() {
     let size = estimate(&shape(MILLIONS, (0..32).map(column).collect()));
     assert!(size.pages > 1000, "{size:?}");
     assert!(begin.elapsed().as_secs() < 10, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn combinations_of_skewed_columns_are_fewer_than_of_even_ones() {
+    // The values are floor(2000 * power(random(), 4)), of which ANALYZE lists the first hundred.
+    let up_to = |value: u32| (f64::from(value) / 2000.0).powf(0.25);
+    let skewed = || StoredColumn {
+        common: (0..100)
+            .map(|value| up_to(value + 1) - up_to(value))
+            .collect(),
+        ..fixed(4, 1990.0)
+    };
+    let even = shape(200_000.0, vec![fixed(4, 1990.0), fixed(4, 1990.0)]);
+    let skewed = shape(200_000.0, vec![skewed(), skewed()]);
+    assert_near(&skewed, 419, 2, 15.0);
+    assert!(estimate(&even).pages > 540, "{:?}", estimate(&even));
+}
+
+#[test]
+fn part_of_the_rows_has_part_of_the_values() {
+    let near = |value: f64, expected: f64| (value / expected - 1.0).abs() < 0.01;
+    // All differ: so do those of a part.
+    assert!(near(distinct_in_part(1e6, 1e6, 0.1), 1e5));
+    // A hundred rows of each value: a tenth still has them all.
+    assert!(near(distinct_in_part(1e4, 1e6, 0.1), 1e4));
+    // A value drawn for each of two rows on average; a hundredth of them rarely meets one twice.
+    let drawn = distinct_drawn(1e5, 2e5);
+    assert!(near(distinct_in_part(drawn, 2e5, 0.01), 1980.0));
+    assert!(near(distinct_in_part(5.0, 0.0, 0.5), 1.0));
 }
