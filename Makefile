@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo demo-stop test lint install clean
+.PHONY: help setup demo demo-stop test lint install bench-size bench-cost clean
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -27,6 +27,12 @@ test: setup ## Run all tests: plain Rust, inside a server, and against whole clu
 
 lint: setup ## Check formatting, lints, documentation, the lock file and the scripts
 	@scripts/lint.sh
+
+bench-size: setup ## Compare the sizes of hypothetical indexes with those of real ones, on large tables
+	@bench/accuracy.sh size
+
+bench-cost: setup ## Compare the costs of plans with hypothetical and with real indexes, on large tables
+	@bench/accuracy.sh cost
 
 install: setup ## Build for and install into another server: make install PG_CONFIG=/path/to/pg_config
 	@scripts/install.sh $(PG_CONFIG)
