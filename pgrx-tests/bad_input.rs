@@ -116,6 +116,7 @@ mod tests {
         %f(ARRAY['SELECT * FROM ft']) ==> 55000|bi_fdw|Element 1 of
         %f(ARRAY['SELECT $1']) ==> accepted
         %f(ARRAY['SELECT $2 + 1']) ==> accepted
+        %f(ARRAY['SELECT * FROM t WHERE now() > now() - $1']) ==> 42883|operator does not exist|Element 1 of|type casts
         %f(ARRAY['SELECT $0']) ==> 42P02|there is no parameter $0|Element 1 of
         %f(ARRAY['SELECT ''x'' || $$a']) ==> 42601|unterminated|Element 1 of
         %f(ARRAY['SELECT * FROM t FOR UPDATE']) ==> accepted
