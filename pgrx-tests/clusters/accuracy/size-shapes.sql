@@ -82,6 +82,6 @@ INSERT INTO accuracy.shapes (schema, shape, rest, expression) VALUES
 
 INSERT INTO accuracy.shapes (schema, shape, rest, expression, caveat) VALUES
 ('sizes', 'expression: month', $$items (date_trunc('month', at AT TIME ZONE 'UTC'))$$, true,
- 'how many values an expression has is not known'),
+ 'all values are taken as different: statistics of expressions are not used'),
 ('sizes', 'dependent columns, no statistics', 'plain_addresses (country, city, street)', false,
  'columns are taken as independent; CREATE STATISTICS tells');
