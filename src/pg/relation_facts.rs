@@ -82,10 +82,11 @@ pub(crate) unsafe fn read(
             rel,
             table: (*entry).relid,
         };
+        let (tuples, pages) = size(rel);
         let mut facts = RelationFacts {
             table: (*entry).relid.to_u32(),
-            tuples: (*rel).tuples,
-            pages: f64::from((*rel).pages),
+            tuples,
+            pages,
             needed: reader.needed(),
             orders: reader.orders(root),
             ..RelationFacts::default()
@@ -93,6 +94,26 @@ pub(crate) unsafe fn read(
         reader.restrictions(&mut facts);
         reader.joins(root, &mut facts);
         Some(facts)
+    }
+}
+
+/// Tuples and pages; for a partitioned table those of the partitions that are not pruned, as its
+/// own `tuples` are the rows that pass the conditions.
+///
+/// # Safety
+/// See [`read`].
+unsafe fn size(rel: *mut pg_sys::RelOptInfo) -> (f64, f64) {
+    // SAFETY: part_rels has nparts elements, null for those pruned.
+    unsafe {
+        let parts = usize::try_from((*rel).nparts).unwrap_or(0);
+        if parts == 0 || (*rel).part_rels.is_null() {
+            return ((*rel).tuples, f64::from((*rel).pages));
+        }
+        std::slice::from_raw_parts((*rel).part_rels, parts)
+            .iter()
+            .filter(|part| !part.is_null())
+            .map(|&part| size(part))
+            .fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
     }
 }
 
