@@ -58,6 +58,14 @@ extern "C-unwind" fn _PG_init() {
 mod floors;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor.rs"]
+mod advisor_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor_choice.rs"]
+mod advisor_choice_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/index_definitions.rs"]
 mod index_definitions_tests;
 
