@@ -78,6 +78,14 @@ mod surface_tests;
 mod whatif_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/whatif_session.rs"]
+mod whatif_session_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/support.rs"]
+mod test_support;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/bad_input.rs"]
 mod bad_input_tests;
 
