@@ -8,6 +8,7 @@ pub(crate) mod code_guard;
 pub(crate) mod compat;
 pub(crate) mod dependent_columns;
 pub(crate) mod explain;
+pub(crate) mod hints;
 pub(crate) mod index_columns;
 pub(crate) mod index_definition;
 pub(crate) mod index_info;

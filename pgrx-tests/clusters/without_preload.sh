@@ -95,13 +95,21 @@ hints() {
         contains "$with: the session lives after $hint" "$said" '^alive$'
     done
     said=$(session "/*+ SeqScan(t) */ EXPLAIN $QUERY")
-    lacks "$with: a hint against indexes is obeyed" "$said" "$SEEN"
+    contains "$with: hints are left aside in what-if" "$said" "$SEEN"
+    said=$(session "/*+ SeqScan(t) */ EXPLAIN $QUERY" 'SELECT pgopt.hypothetical_reset()' 'SHOW pg_hint_plan.enable_hint')
+    contains "$with: and are back afterwards" "$said" '^on$'
+    sql postgres -c 'SELECT pg_stat_statements_reset()' >/dev/null
+    for hint in 'IndexScan(t t_a_idx)' 'SeqScan(t)'; do
+        sql postgres -c "/*+ $hint */ SELECT count(*) FROM public.t WHERE a = 5" >/dev/null
+    done
+    said=$(value 'SELECT ddl FROM pgopt.index_recommendations()')
+    contains "$with: advice comes on statements with hints" "$said" 'CREATE INDEX .*public\.t'
 }
 
 if have_hint_plan; then
-    restart 'pg_hint_plan, pgopt'
+    restart 'pg_stat_statements, pg_hint_plan, pgopt'
     hints 'pg_hint_plan before'
-    restart 'pgopt, pg_hint_plan'
+    restart 'pgopt, pg_stat_statements, pg_hint_plan'
     hints 'pg_hint_plan after'
 else
     echo 'skipped: pg_hint_plan is not installed and cannot be had'

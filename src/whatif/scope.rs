@@ -15,6 +15,7 @@ use std::rc::Rc;
 use pgrx::pg_sys;
 
 use super::hypothetical::Hypothetical;
+use crate::pg::hints::HintsOff;
 use crate::pg::index_info::PlannerRelation;
 use crate::pg::relation_facts::RelationFacts;
 
@@ -62,6 +63,7 @@ impl Scope {
         Guard {
             scope: CURRENT.replace(Some(scope)),
             state: STATE.replace(State::Idle),
+            _hints: HintsOff::begin(),
         }
     }
 }
@@ -84,6 +86,7 @@ thread_local! {
 pub(crate) struct Guard {
     scope: Option<Rc<Scope>>,
     state: State,
+    _hints: HintsOff,
 }
 
 impl Guard {
