@@ -213,6 +213,20 @@ SQL
     )
     contains 'an aborted transaction gets no advice' "$said" 'current transaction is aborted'
     contains 'and the session lives' "$said" '^alive postgres$'
+    said=$(sql postgres -v ON_ERROR_STOP=0 2>&1 <<'SQL'
+CREATE TABLE public.wide AS SELECT g AS a, g AS b, g AS c, g AS d, g AS e, g AS f FROM generate_series(1, 5000) g;
+ANALYZE public.wide;
+SET statement_timeout = '100ms';
+SELECT count(*) FROM pgopt.recommend_for(ARRAY(
+  SELECT format('SELECT * FROM public.wide WHERE a = %1$s AND b > %1$s AND c < %1$s AND d = %1$s AND e IN (1, %1$s) ORDER BY f', g)
+    FROM generate_series(1, 3000) g));
+RESET statement_timeout;
+SELECT 'alive ' || current_user;
+DROP TABLE public.wide;
+SQL
+    )
+    contains 'a timeout ends the advice' "$said" 'canceling statement due to statement timeout'
+    contains 'after a timeout the session is as it was' "$said" '^alive postgres$'
     said=$(sql postgres -c "SET default_transaction_read_only = on" -c "$EVERYTHING" 2>&1)
     contains 'a read-only transaction gets advice' "$said" 'CREATE INDEX .*alice\.t'
     said=$(sql postgres -c "SET default_transaction_isolation = serializable" -c "$EVERYTHING" 2>&1)
