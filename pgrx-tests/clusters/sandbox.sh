@@ -215,6 +215,7 @@ refused rule 'INSERT INTO mallory.ruled SELECT 5'
 refused subquery 'SELECT * FROM alice.t WHERE a IN (SELECT mallory.f() FROM alice.t)'
 refused cte 'WITH c AS (SELECT mallory.f() AS x) SELECT * FROM alice.t, c WHERE a = x'
 refused superusers_statement 'SELECT * FROM mallory.seen WHERE b = 5' postgres
+refused built_in_that_queries "SELECT * FROM alice.t WHERE a = length(table_to_xml('mallory.seen', true, false, '')::text)"
 
 # Behind doors that the catalogs do not show.
 sql alice <<'SQL'

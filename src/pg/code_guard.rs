@@ -46,7 +46,7 @@ pub(crate) fn check(function: pg_sys::Oid) {
         ERROR,
         PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
         format!(
-            "statement may run function {} of another role while it is planned",
+            "statement may run untrusted function {} while it is planned",
             signature(function)
         )
     );
