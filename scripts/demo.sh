@@ -134,7 +134,12 @@ show_slow_queries() {
 
 # One call only: what is shown is what is built.
 take_advice() {
-    sql -c 'CREATE TABLE demo_run.advice AS SELECT * FROM pgopt.index_recommendations(min_benefit => 0.001)'
+    ADVICE_MS=$(values <<-'SQL'
+		SELECT clock_timestamp() AS started \gset
+		CREATE TABLE demo_run.advice AS SELECT * FROM pgopt.index_recommendations(min_benefit => 0.001);
+		SELECT round(1000 * extract(epoch FROM clock_timestamp() - :'started'::timestamptz));
+	SQL
+    )
     [ "$(values -c 'SELECT count(*) FROM demo_run.advice')" -gt 0 ] || die "there is no advice"
 }
 
@@ -226,6 +231,8 @@ play() {
     show_slow_queries
     headline "The advice: SELECT * FROM pgopt.index_recommendations(min_benefit => 0.001)"
     take_advice
+    say "Computed in $ADVICE_MS ms."
+    say
     show_advice
     headline "Building it"
     build_advice
