@@ -185,7 +185,7 @@ show_comparison() {
 		       CASE WHEN b.ms / a.ms < 10 THEN to_char(b.ms / a.ms, '990.0') ELSE to_char(b.ms / a.ms, '99,990') END || 'x' AS faster,
 		       CASE WHEN b.ms / a.ms >= 2 THEN ''
 		            WHEN remark <> '' THEN remark
-		            WHEN b.ms / a.ms < 0.8 THEN 'slower than before'
+		            WHEN b.ms / a.ms < 0.8 AND a.ms - b.ms > 1 THEN 'slower than before'
 		            ELSE format('%s %% of all the time: nothing advised for it alone', round((100 * b.ms / total)::numeric, 1))
 		       END AS remark
 		FROM demo_run.queries JOIN demo_run.medians b USING (query) JOIN demo_run.medians a USING (query)
