@@ -40,6 +40,14 @@ fn column_list(candidate: &Candidate, table: &Table) -> String {
     }
 }
 
+/// The names of the key columns.
+fn key_names<'a>(candidate: &Candidate, table: &'a Table) -> Vec<&'a str> {
+    (candidate.keys.iter())
+        .filter_map(|key| table.columns.get(&key.attribute))
+        .map(|column| column.name.as_str())
+        .collect()
+}
+
 /// The direction where it is not the default; `NULLS` only where it is not the direction's own.
 fn direction(key: &Key) -> &'static str {
     match (key.descending, key.nulls_first) {
@@ -66,10 +74,7 @@ pub(crate) fn commands(
     table: &Table,
     chosen: &mut Vec<(String, String)>,
 ) -> Result<Commands> {
-    let columns: Vec<&str> = (candidate.keys.iter())
-        .filter_map(|key| table.columns.get(&key.attribute))
-        .map(|column| column.name.as_str())
-        .collect();
+    let columns = key_names(candidate, table);
     let name = free_name(&table.schema, &table.name, &columns, &table.invalid, chosen)?;
     let list = column_list(candidate, table);
     let place = (table.schema.as_str(), name.as_str());
@@ -115,10 +120,7 @@ fn partitioned(
     list: &str,
     chosen: &mut Vec<(String, String)>,
 ) -> Result<Commands> {
-    let columns: Vec<&str> = (candidate.keys.iter())
-        .filter_map(|key| table.columns.get(&key.attribute))
-        .map(|column| column.name.as_str())
-        .collect();
+    let columns = key_names(candidate, table);
     let top = format!("{}.{}", quote(&table.schema), quote(name));
     let mut names = std::collections::BTreeMap::from([(table.oid, top)]);
     let mut steps = vec![create(

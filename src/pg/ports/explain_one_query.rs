@@ -67,19 +67,7 @@ pub(crate) unsafe fn explain_plan(
             &duration,
             buffers,
         );
-        #[cfg(feature = "pg17")]
-        pg_sys::ExplainOnePlan(
-            plan,
-            into,
-            state,
-            text,
-            parameters,
-            environment,
-            &duration,
-            buffers,
-            std::ptr::null(),
-        );
-        #[cfg(feature = "pg18")]
+        #[cfg(any(feature = "pg17", feature = "pg18"))]
         pg_sys::ExplainOnePlan(
             plan,
             into,
