@@ -20,31 +20,30 @@ use crate::error::{Error, Result};
 use crate::settings;
 use crate::workload::source;
 
-/// One row of advice, its columns in the order of `sql/advisor.sql`.
+/// One row of advice. `cargo pgrx` reads the columns from each signature and takes no alias there.
 type Row = (
-    i32,              // rank
-    &'static str,     // action
-    pg_sys::Oid,      // table_name
-    String,           // ddl
-    String,           // undo_ddl
-    Vec<String>,      // steps
-    &'static str,     // access_method
-    &'static str,     // kind
-    i64,              // size_bytes
-    Interval,         // build_time
-    f64,              // benefit
-    f64,              // write_penalty
-    f64,              // cost_before
-    f64,              // cost_after
-    Option<Interval>, // time_saved
-    i32,              // statements
-    String,           // reason
-    JsonB,            // evidence
+    i32,
+    &'static str,
+    pg_sys::Oid,
+    String,
+    String,
+    Vec<String>,
+    &'static str,
+    &'static str,
+    i64,
+    Interval,
+    f64,
+    f64,
+    f64,
+    f64,
+    Option<Interval>,
+    i32,
+    String,
+    JsonB,
 );
 
-type Rows = TableIterator<'static, Row>;
-
 #[pg_extern(sql = false)]
+#[allow(clippy::type_complexity, reason = "the row is the signature")]
 fn recommend_for(
     queries: Option<Array<&str>>,
     weights: Option<Array<f64>>,
@@ -52,7 +51,32 @@ fn recommend_for(
     max_indexes: Option<i32>,
     min_benefit: Option<f64>,
     time_limit: Option<Interval>,
-) -> std::result::Result<Rows, ErrorReport> {
+) -> std::result::Result<
+    TableIterator<
+        'static,
+        (
+            name!(rank, i32),
+            name!(action, &'static str),
+            name!(table_name, pg_sys::Oid),
+            name!(ddl, String),
+            name!(undo_ddl, String),
+            name!(steps, Vec<String>),
+            name!(access_method, &'static str),
+            name!(kind, &'static str),
+            name!(size_bytes, i64),
+            name!(build_time, Interval),
+            name!(benefit, f64),
+            name!(write_penalty, f64),
+            name!(cost_before, f64),
+            name!(cost_after, f64),
+            name!(time_saved, Option<Interval>),
+            name!(statements, i32),
+            name!(reason, String),
+            name!(evidence, JsonB),
+        ),
+    >,
+    ErrorReport,
+> {
     settings::require_enabled()?;
     let queries = texts("queries", queries)?;
     if queries.is_empty() {
@@ -65,13 +89,39 @@ fn recommend_for(
 }
 
 #[pg_extern(sql = false)]
+#[allow(clippy::type_complexity, reason = "the row is the signature")]
 fn index_recommendations(
     storage_budget: Option<&str>,
     max_indexes: Option<i32>,
     min_benefit: Option<f64>,
     schemas: Option<Array<&str>>,
     time_limit: Option<Interval>,
-) -> std::result::Result<Rows, ErrorReport> {
+) -> std::result::Result<
+    TableIterator<
+        'static,
+        (
+            name!(rank, i32),
+            name!(action, &'static str),
+            name!(table_name, pg_sys::Oid),
+            name!(ddl, String),
+            name!(undo_ddl, String),
+            name!(steps, Vec<String>),
+            name!(access_method, &'static str),
+            name!(kind, &'static str),
+            name!(size_bytes, i64),
+            name!(build_time, Interval),
+            name!(benefit, f64),
+            name!(write_penalty, f64),
+            name!(cost_before, f64),
+            name!(cost_after, f64),
+            name!(time_saved, Option<Interval>),
+            name!(statements, i32),
+            name!(reason, String),
+            name!(evidence, JsonB),
+        ),
+    >,
+    ErrorReport,
+> {
     settings::require_enabled()?;
     let schemas = match schemas {
         Some(schemas) => Some(texts("schemas", Some(schemas))?),
@@ -145,6 +195,8 @@ fn duration(interval: Interval) -> Result<Duration> {
         u64::try_from(micros).unwrap_or(u64::MAX),
     ))
 }
+
+type Rows = TableIterator<'static, Row>;
 
 fn rows(advice: Advice) -> Result<Rows> {
     tell(&advice);
