@@ -201,4 +201,21 @@ mod tests {
             assert_eq!(shown, !seen.is_empty());
         }
     }
+
+    #[pg_test]
+    fn errors_of_ones_own_statements_keep_their_sqlstate_and_context() {
+        run(
+            "CREATE FUNCTION own_error(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+             $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'MY001', TABLE = 'some table'; END $$",
+        );
+        run("DO $$ DECLARE context text; place text; BEGIN
+               BEGIN
+                 PERFORM own_error(1);
+                 RAISE 'own_error was not called';
+               EXCEPTION WHEN SQLSTATE 'MY001' THEN
+                 GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT, place = TABLE_NAME;
+               END;
+               ASSERT context LIKE '%own_error%' AND place = 'some table', context;
+             END $$");
+    }
 }

@@ -4,6 +4,10 @@
 //! the hook that was there before. This slice needs the planner's hooks, `EXPLAIN`'s and the one
 //! before a function's look-up; none of them does any work unless this backend is planning a
 //! what-if configuration or is in the planning sandbox.
+//!
+//! With nothing to do, a hook is a plain call of the next one: no Rust frame catches the errors of
+//! a user's statement, which would cost them their context and any SQLSTATE of their own. Only
+//! while one of our own calls is under way do the `#[pg_guard]`ed halves below take part.
 
 use std::cell::Cell;
 use std::ffi::c_char;
@@ -26,6 +30,7 @@ struct Previous {
     explain: pg_sys::ExplainOneQuery_hook_type,
     index_name: pg_sys::explain_get_index_name_hook_type,
     needs_fmgr: pg_sys::needs_fmgr_hook_type,
+    fmgr: pg_sys::fmgr_hook_type,
 }
 
 thread_local! {
@@ -44,6 +49,7 @@ pub(crate) fn install() {
             explain: pg_sys::ExplainOneQuery_hook,
             index_name: pg_sys::explain_get_index_name_hook,
             needs_fmgr: pg_sys::needs_fmgr_hook,
+            fmgr: pg_sys::fmgr_hook,
         }));
         PREVIOUS.set(Some(previous));
         pg_sys::planner_hook = Some(planner);
@@ -52,138 +58,246 @@ pub(crate) fn install() {
         pg_sys::ExplainOneQuery_hook = Some(explain_one_query);
         pg_sys::explain_get_index_name_hook = Some(index_name);
         pg_sys::needs_fmgr_hook = Some(needs_fmgr);
+        pg_sys::fmgr_hook = Some(fmgr);
     }
 }
 
+// The planner, without the frame that the bindings put around it.
+unsafe extern "C-unwind" {
+    fn standard_planner(
+        query: *mut pg_sys::Query,
+        text: *const c_char,
+        cursor_options: i32,
+        parameters: pg_sys::ParamListInfo,
+    ) -> *mut pg_sys::PlannedStmt;
+}
+
 /// Counts how deep planner calls are nested while a what-if scope is in force.
-#[pg_guard]
 unsafe extern "C-unwind" fn planner(
     query: *mut pg_sys::Query,
     text: *const c_char,
     cursor_options: i32,
     parameters: pg_sys::ParamListInfo,
 ) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: the arguments are passed on as they came.
+    unsafe {
+        if scope::is_idle() {
+            next_planner(query, text, cursor_options, parameters)
+        } else {
+            counted_planner(query, text, cursor_options, parameters)
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn counted_planner(
+    query: *mut pg_sys::Query,
+    text: *const c_char,
+    cursor_options: i32,
+    parameters: pg_sys::ParamListInfo,
+) -> *mut pg_sys::PlannedStmt {
     let _call = PlannerCall::begin();
+    // SAFETY: the arguments are passed on as they came.
+    unsafe {
+        pg_sys::ffi::pg_guard_ffi_boundary(|| next_planner(query, text, cursor_options, parameters))
+    }
+}
+
+unsafe fn next_planner(
+    query: *mut pg_sys::Query,
+    text: *const c_char,
+    cursor_options: i32,
+    parameters: pg_sys::ParamListInfo,
+) -> *mut pg_sys::PlannedStmt {
     let previous = PREVIOUS.get().and_then(|previous| previous.planner);
     // SAFETY: the arguments are passed on as they came.
     unsafe {
         match previous {
-            Some(hook) => {
-                pg_sys::ffi::pg_guard_ffi_boundary(|| hook(query, text, cursor_options, parameters))
-            }
-            None => pg_sys::standard_planner(query, text, cursor_options, parameters),
+            Some(hook) => hook(query, text, cursor_options, parameters),
+            None => standard_planner(query, text, cursor_options, parameters),
         }
     }
 }
 
 /// Shows and hides indexes.
-#[pg_guard]
 unsafe extern "C-unwind" fn relation_info(
     root: *mut pg_sys::PlannerInfo,
     table: pg_sys::Oid,
     is_parent: bool,
     rel: *mut pg_sys::RelOptInfo,
 ) {
-    // SAFETY: the arguments are passed on as they came; ours is used during this call only.
+    // SAFETY: the arguments are passed on as they came.
     unsafe {
         if let Some(hook) = PREVIOUS.get().and_then(|previous| previous.relation_info) {
-            pg_sys::ffi::pg_guard_ffi_boundary(|| hook(root, table, is_parent, rel));
+            hook(root, table, is_parent, rel);
         }
-        if !is_parent {
-            scope::show_to_planner(&PlannerRelation::new(root, rel, table));
+        if scope::is_planning() {
+            show_relation(root, table, is_parent, rel);
         }
     }
 }
 
-/// Collects what the planner knows of a relation.
 #[pg_guard]
+unsafe extern "C-unwind" fn show_relation(
+    root: *mut pg_sys::PlannerInfo,
+    table: pg_sys::Oid,
+    is_parent: bool,
+    rel: *mut pg_sys::RelOptInfo,
+) {
+    // SAFETY: the hook's arguments, used during its call only.
+    let relation = unsafe { PlannerRelation::new(root, rel, table) };
+    scope::show_to_planner(&relation, is_parent);
+}
+
+/// Collects what the planner knows of a relation.
 unsafe extern "C-unwind" fn rel_pathlist(
     root: *mut pg_sys::PlannerInfo,
     rel: *mut pg_sys::RelOptInfo,
     position: pg_sys::Index,
     entry: *mut pg_sys::RangeTblEntry,
 ) {
-    // SAFETY: the arguments are passed on as they came, and read during this call only.
+    // SAFETY: the arguments are passed on as they came.
     unsafe {
         if let Some(hook) = PREVIOUS.get().and_then(|previous| previous.rel_pathlist) {
-            pg_sys::ffi::pg_guard_ffi_boundary(|| hook(root, rel, position, entry));
+            hook(root, rel, position, entry);
         }
-        if scope::is_observing()
-            && let Some(facts) = relation_facts::read(root, rel, entry)
-        {
-            scope::observe(facts);
+        if scope::is_planning() {
+            observe_relation(root, rel, entry);
         }
     }
 }
 
-/// Lets a plain `EXPLAIN` see the session's hypothetical indexes. `EXPLAIN EXECUTE` does not
-/// come this way, and `ANALYZE` executes, so neither ever sees one.
 #[pg_guard]
+unsafe extern "C-unwind" fn observe_relation(
+    root: *mut pg_sys::PlannerInfo,
+    rel: *mut pg_sys::RelOptInfo,
+    entry: *mut pg_sys::RangeTblEntry,
+) {
+    if !scope::is_observing() {
+        return;
+    }
+    // SAFETY: the hook's arguments, read during its call only.
+    if let Some(facts) = unsafe { relation_facts::read(root, rel, entry) } {
+        scope::observe(facts);
+    }
+}
+
+/// Lets a plain `EXPLAIN` see the session's hypothetical indexes. `EXPLAIN EXECUTE` does not
+/// come this way, and `ANALYZE` executes, so neither ever sees one; a scrollable cursor makes the
+/// planner look the index up in the catalogs.
 unsafe extern "C-unwind" fn explain_one_query(
     query: *mut pg_sys::Query,
-    cursor_options: i32,
+    options: i32,
     into: *mut pg_sys::IntoClause,
     state: *mut pg_sys::ExplainState,
     text: *const c_char,
     parameters: pg_sys::ParamListInfo,
     environment: *mut pg_sys::QueryEnvironment,
 ) {
-    // SAFETY: the state is EXPLAIN's own, valid during the call.
-    let analyze = unsafe { (*state).analyze };
-    // A scrollable cursor makes the planner look the index up in the catalogs.
-    let scrollable = cursor_options & pg_sys::CURSOR_OPT_SCROLL as i32 != 0;
-    let _guard = (settings::enabled() && !analyze && !scrollable)
-        .then(session::scope)
-        .flatten()
-        .map(Scope::enter)
-        .inspect(|guard| guard.arm());
-    let previous = PREVIOUS.get().and_then(|previous| previous.explain);
-    // SAFETY: the arguments are passed on as they came.
+    // SAFETY: the state is EXPLAIN's own; the arguments are passed on as they came.
     unsafe {
-        match previous {
-            Some(hook) => pg_sys::ffi::pg_guard_ffi_boundary(|| {
-                hook(
-                    query,
-                    cursor_options,
-                    into,
-                    state,
-                    text,
-                    parameters,
-                    environment,
-                )
-            }),
-            None => port::standard_explain_one_query(
-                query,
-                cursor_options,
-                into,
-                state,
-                text,
-                parameters,
-                environment,
-            ),
+        let plain = !(*state).analyze && options & pg_sys::CURSOR_OPT_SCROLL as i32 == 0;
+        if plain && session::is_active() && settings::enabled() {
+            explain_in_session(query, options, into, state, text, parameters, environment);
+        } else {
+            next_explain(query, options, into, state, text, parameters, environment);
         }
     }
 }
 
-/// Names the hypothetical indexes of the scope in force.
 #[pg_guard]
-unsafe extern "C-unwind" fn index_name(index: pg_sys::Oid) -> *const c_char {
-    if let Some(name) = scope::display_name(index) {
-        return crate::pg::memory::palloc_text(&name);
+unsafe extern "C-unwind" fn explain_in_session(
+    query: *mut pg_sys::Query,
+    options: i32,
+    into: *mut pg_sys::IntoClause,
+    state: *mut pg_sys::ExplainState,
+    text: *const c_char,
+    parameters: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+) {
+    let _guard = (session::scope())
+        .map(Scope::enter)
+        .inspect(|guard| guard.arm());
+    // SAFETY: the arguments are passed on as they came.
+    unsafe {
+        pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            next_explain(query, options, into, state, text, parameters, environment)
+        });
     }
-    let previous = PREVIOUS.get().and_then(|previous| previous.index_name);
+}
+
+unsafe fn next_explain(
+    query: *mut pg_sys::Query,
+    options: i32,
+    into: *mut pg_sys::IntoClause,
+    state: *mut pg_sys::ExplainState,
+    text: *const c_char,
+    parameters: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+) {
+    let previous = (PREVIOUS.get().and_then(|previous| previous.explain))
+        .unwrap_or(port::standard_explain_one_query);
+    // SAFETY: the arguments are passed on as they came.
+    unsafe { previous(query, options, into, state, text, parameters, environment) }
+}
+
+/// Names the hypothetical indexes of the scope in force.
+unsafe extern "C-unwind" fn index_name(index: pg_sys::Oid) -> *const c_char {
     // SAFETY: the argument is passed on as it came.
-    previous.map_or(std::ptr::null(), |hook| unsafe {
-        pg_sys::ffi::pg_guard_ffi_boundary(|| hook(index))
+    unsafe {
+        let name = if scope::is_entered() {
+            hypothetical_name(index)
+        } else {
+            std::ptr::null()
+        };
+        match PREVIOUS.get().and_then(|previous| previous.index_name) {
+            Some(hook) if name.is_null() => hook(index),
+            _ => name,
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn hypothetical_name(index: pg_sys::Oid) -> *const c_char {
+    scope::display_name(index).map_or(std::ptr::null(), |name| {
+        crate::pg::memory::palloc_text(&name)
     })
 }
 
 /// Asked before a function that is not built in is looked up or inlined: in the planning
 /// sandbox those of third roles are an error.
-#[pg_guard]
 unsafe extern "C-unwind" fn needs_fmgr(function: pg_sys::Oid) -> bool {
-    code_guard::check(function);
-    let previous = PREVIOUS.get().and_then(|previous| previous.needs_fmgr);
     // SAFETY: the argument is passed on as it came.
-    previous.is_some_and(|hook| unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| hook(function)) })
+    unsafe {
+        if code_guard::is_on() {
+            refuse_untrusted(function);
+        }
+        match PREVIOUS.get().and_then(|previous| previous.needs_fmgr) {
+            Some(hook) => hook(function),
+            None => false,
+        }
+    }
+}
+
+/// Told before a function with settings of its own, or one that runs as its owner, is called:
+/// the server does not ask about these beforehand.
+unsafe extern "C-unwind" fn fmgr(
+    event: pg_sys::FmgrHookEventType::Type,
+    function: *mut pg_sys::FmgrInfo,
+    private: *mut pg_sys::Datum,
+) {
+    // SAFETY: the function's look-up entry is the server's own; the arguments are passed on.
+    unsafe {
+        if event == pg_sys::FmgrHookEventType::FHET_START && code_guard::is_on() {
+            refuse_untrusted((*function).fn_oid);
+        }
+        if let Some(hook) = PREVIOUS.get().and_then(|previous| previous.fmgr) {
+            hook(event, function, private);
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn refuse_untrusted(function: pg_sys::Oid) {
+    code_guard::check(function);
 }

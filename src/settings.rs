@@ -63,8 +63,14 @@ pub(crate) fn min_table_rows() -> f64 {
     f64::from(MIN_TABLE_ROWS.get())
 }
 
-/// An error when pgopt is switched off.
+/// An error when pgopt is switched off, or cannot work in this database.
 pub(crate) fn require_enabled() -> crate::error::Result<()> {
+    if !crate::pg::compat::encoding_is_utf8() {
+        return Err(crate::error::Error::unsupported(
+            "pgopt works in databases with encoding UTF8 only",
+        )
+        .hint("Use a database created with ENCODING 'UTF8'."));
+    }
     if enabled() {
         return Ok(());
     }

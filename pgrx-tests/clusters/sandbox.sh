@@ -38,16 +38,18 @@ GRANT SELECT ON alice.t TO mallory;
 SQL
 }
 
-# write_act ROLE BODY: ROLE.act() does BODY; ROLE.f() is immutable and calls it.
+# write_act ROLE BODY: ROLE.act() does BODY; ROLE.f() is immutable and calls it. ATTRIBUTES are
+# further clauses of the functions that call it.
+ATTRIBUTES=''
 write_act() {
     sql "$1" <<SQL
 SET search_path = $1;
 CREATE OR REPLACE FUNCTION act() RETURNS void LANGUAGE plpgsql AS \$act\$
 DECLARE command text; found text;
 BEGIN $2 END \$act\$;
-CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE plpgsql IMMUTABLE $ATTRIBUTES AS
   'BEGIN PERFORM $1.act(); RETURN 1; END';
-CREATE OR REPLACE FUNCTION f(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+CREATE OR REPLACE FUNCTION f(int) RETURNS int LANGUAGE plpgsql IMMUTABLE $ATTRIBUTES AS
   'BEGIN PERFORM $1.act(); RETURN \$1; END';
 CREATE OR REPLACE FUNCTION same(float8, float8) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
   'BEGIN PERFORM $1.act(); RETURN \$1 = \$2; END';
@@ -231,6 +233,16 @@ harmless row_literal "SELECT '(5)'::mallory.pair FROM public.pg_stat_statements_
 harmless domain_estimate "SELECT * FROM alice.t WHERE a = ANY (('{' || pi()::int || '}')::text::mallory.dom[])"
 harmless superusers_literal "SELECT '{5}'::mallory.dom[] FROM public.pg_stat_statements_reset(0, 0, 0)" postgres
 
+# The server does not ask before it calls a function with settings or an owner of its own.
+for ATTRIBUTES in "SET work_mem = '4MB'" 'SECURITY DEFINER'; do
+    disarm
+    harmless called_with_attributes 'SELECT * FROM alice.t WHERE a = alice.called()'
+    harmless literal_with_attributes "SELECT '{5}'::mallory.dom[] FROM public.pg_stat_statements_reset(0, 0, 0)"
+    harmless superuser_with_attributes "SELECT '{5}'::mallory.dom[] FROM public.pg_stat_statements_reset(0, 0, 0)" postgres
+done
+ATTRIBUTES=''
+disarm
+
 # A view that was harmless when it was read.
 value 'SELECT pg_stat_statements_reset()' >/dev/null
 run alice 'SELECT a FROM mallory.harmless WHERE a = 5' >/dev/null
@@ -294,6 +306,7 @@ SQL
 sql mallory <<'SQL'
 CREATE FUNCTION mallory.current_setting(text, boolean) RETURNS text LANGUAGE plpgsql STABLE AS
   $$ BEGIN PERFORM mallory.act(); RETURN '5'; END $$;
+ALTER FUNCTION mallory.current_setting(text, boolean) SET work_mem = '4MB';
 CREATE FUNCTION mallory.abs(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT mallory.late()';
 SQL
 for function in tenant tenant_sql; do

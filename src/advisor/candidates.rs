@@ -15,6 +15,12 @@ use crate::pg::relation_facts::{Clause, ClauseKind, RelationFacts, SortColumn};
 /// Key columns beyond this number have never been seen to pay.
 const MAX_KEYS: usize = 6;
 
+/// Columns considered of each kind of clause, the most selective first, ...
+const MAX_COLUMNS: usize = 8;
+
+/// ... and key sequences of one relation: a statement may compare hundreds of columns.
+const MAX_SEQUENCES: usize = 400;
+
 /// Columns that a covering index may add.
 const MAX_INCLUDED: usize = 4;
 
@@ -145,7 +151,7 @@ impl Columns {
                 ClauseKind::Join => &mut columns.joined,
                 ClauseKind::Range => &mut columns.ranged,
             };
-            if !seen_as_equal && !list.contains(&clause.attribute) {
+            if !seen_as_equal && list.len() < MAX_COLUMNS && !list.contains(&clause.attribute) {
                 list.push(clause.attribute);
             }
         }
@@ -181,7 +187,7 @@ impl Sequences {
             }
         }
         keys.truncate(MAX_KEYS);
-        if !keys.is_empty() && !self.0.contains(&keys) {
+        if !keys.is_empty() && self.0.len() < MAX_SEQUENCES && !self.0.contains(&keys) {
             self.0.push(keys);
         }
     }
@@ -344,6 +350,17 @@ mod tests {
                 .iter()
                 .all(|c| c.included.is_empty())
         );
+    }
+
+    #[test]
+    fn hundreds_of_columns_make_a_bounded_number_of_candidates() {
+        use ClauseKind::{Equality, Join, Range};
+        let clauses = (1..=300).map(|a| clause(a, [Equality, Join, Range][a as usize % 3], 0.1));
+        let facts = RelationFacts {
+            clauses: clauses.collect(),
+            ..RelationFacts::default()
+        };
+        assert!(keys_of(&facts).len() <= MAX_SEQUENCES);
     }
 
     #[test]

@@ -166,6 +166,7 @@ fn wanted(
 ) -> BTreeMap<Candidate, BTreeSet<usize>> {
     let mut wanted: BTreeMap<Candidate, BTreeSet<usize>> = BTreeMap::new();
     for (number, observed) in observed.iter().enumerate() {
+        pgrx::check_for_interrupts!();
         for facts in &observed.facts {
             let Some(table) = tables.get(&facts.table) else {
                 continue;
@@ -194,6 +195,7 @@ fn share_between_statements(
     observed: &[Observed],
 ) {
     for (candidate, statements) in wanted.iter_mut() {
+        pgrx::check_for_interrupts!();
         let Some(first) = candidate.keys.first().map(|key| key.attribute) else {
             continue;
         };

@@ -28,7 +28,8 @@ pub(crate) struct Table {
     /// By attribute number.
     pub(crate) columns: BTreeMap<i16, Column>,
     pub(crate) indexes: Vec<ExistingIndex>,
-    /// Names of the indexes a failed `CREATE INDEX CONCURRENTLY` left behind.
+    /// Names of the indexes a failed `CREATE INDEX CONCURRENTLY` left behind: none that may be
+    /// under construction, and none that might enforce uniqueness.
     pub(crate) invalid: Vec<String>,
 }
 
@@ -132,10 +133,10 @@ const TABLES: &str = "
     'qualified', format('%I.%I', n.nspname, c.relname),
     'owner', c.relowner::bigint, 'kind', c.relkind,
     'bytes', size.bytes, 'tuples', size.tuples,
-    'columns', (SELECT jsonb_object_agg(a.attnum::text, jsonb_build_object(
+    'columns', (SELECT coalesce(jsonb_object_agg(a.attnum::text, jsonb_build_object(
         'name', a.attname, 'quoted', quote_ident(a.attname),
         'narrow', a.attlen > 0 OR t.typname = 'numeric'
-                  OR (t.typname IN ('varchar', 'bpchar') AND a.atttypmod BETWEEN 4 AND 260)))
+                  OR (t.typname IN ('varchar', 'bpchar') AND a.atttypmod BETWEEN 4 AND 260))), '{}')
         FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
     'indexes', (SELECT coalesce(jsonb_agg(jsonb_build_object(
@@ -149,18 +150,27 @@ const TABLES: &str = "
         JOIN pg_am m ON m.oid = x.relam
        WHERE i.indrelid = c.oid AND i.indisvalid AND m.amname = 'btree'
          AND i.indpred IS NULL AND i.indexprs IS NULL
+         AND NOT EXISTS (SELECT FROM generate_series(0, i.indnkeyatts - 1) AS k
+                           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]
+                          WHERE a.attcollation <> i.indcollation[k])
          AND NOT EXISTS (SELECT FROM unnest(i.indclass) AS used(oid)
                           JOIN pg_opclass o ON o.oid = used.oid WHERE NOT o.opcdefault)),
     'invalid', (SELECT coalesce(jsonb_agg(x.relname), '[]')
                   FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-                 WHERE i.indrelid = c.oid AND NOT i.indisvalid AND x.relkind = 'i'))), '[]')
+                 WHERE i.indrelid = c.oid AND NOT i.indisvalid AND x.relkind = 'i' AND NOT i.indisunique
+                   AND NOT EXISTS (SELECT FROM pg_locks l
+                                    WHERE l.locktype = 'relation' AND l.relation = c.oid AND l.pid <> pg_backend_pid()
+                                      AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'AccessExclusiveLock'))))), '[]')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
    CROSS JOIN LATERAL (
          SELECT coalesce(sum(p.relpages::float8), 0) * current_setting('block_size')::float8 AS bytes,
                 coalesce(sum(greatest(p.reltuples, 0)::float8), 0) AS tuples
            FROM pg_class p
           WHERE p.relkind IN ('r', 'm')
-            AND (p.oid = c.oid OR c.relkind = 'p' AND p.oid IN (SELECT relid FROM pg_partition_tree(c.oid)))) AS size
+            AND p.oid IN (WITH RECURSIVE tree (oid) AS (
+                            SELECT c.oid UNION ALL
+                            SELECT i.inhrelid FROM pg_inherits i JOIN tree t ON i.inhparent = t.oid WHERE c.relkind = 'p')
+                          SELECT tree.oid FROM tree)) AS size
    WHERE c.oid = ANY ($1)
      AND c.relkind IN ('r', 'm', 'p')
      AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'pgopt')

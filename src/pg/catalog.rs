@@ -5,6 +5,8 @@ use std::ffi::{CStr, CString};
 
 use pgrx::{PgList, pg_sys};
 
+use super::index_definition::IndexKey;
+
 /// Type, type modifier and collation of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ColumnType {
@@ -73,6 +75,22 @@ pub(crate) fn column_type(table: pg_sys::Oid, attribute: i16) -> Option<ColumnTy
         pg_sys::ReleaseSysCache(tuple);
         column
     }
+}
+
+/// Whether the type, operator class and collation of a key still exist.
+pub(crate) fn key_dependencies_exist(key: &IndexKey) -> bool {
+    use pg_sys::SysCacheIdentifier::{CLAOID, COLLOID, TYPEOID};
+    let exists = |cache, oid: pg_sys::Oid| {
+        // SAFETY: a syscache look-up by OID, in caches with one key.
+        oid == pg_sys::InvalidOid
+            || unsafe {
+                let none = pg_sys::Datum::from(0);
+                pg_sys::SearchSysCacheExists(cache, pg_sys::Datum::from(oid), none, none, none)
+            }
+    };
+    exists(TYPEOID as _, key.column_type)
+        && exists(CLAOID as _, key.operator_class)
+        && exists(COLLOID as _, key.collation)
 }
 
 /// Storage facts of a type; a domain has those of its base type.

@@ -3,7 +3,8 @@
 //! What a statement reaches can be told beforehand only as far as the catalogs say: the body of
 //! a function, the check of a domain behind a literal, a search path that changed do not show.
 //! The server asks before it looks up any function that is not built in, and before it inlines
-//! one; while a role is guarded, the answer to a function of a third role is an error.
+//! one, and tells before it calls one with settings or an owner of its own; while a role is
+//! guarded, the answer to a function of a third role is an error.
 
 use std::cell::Cell;
 
@@ -34,6 +35,11 @@ impl Drop for CodeGuard {
     fn drop(&mut self) {
         GUARDED.set(self.0);
     }
+}
+
+/// Whether a role is guarded.
+pub(crate) fn is_on() -> bool {
+    GUARDED.get().is_some()
 }
 
 /// Raises an error if a role is guarded and `function` is somebody else's.

@@ -125,6 +125,26 @@ pub(crate) unsafe fn explain_without_values(
     }
 }
 
+/// Whether texts of this database are Rust strings as they are.
+pub(crate) fn encoding_is_utf8() -> bool {
+    // SAFETY: reads backend-local state.
+    unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 }
+}
+
+/// Raises an error unless the current user may run the plan.
+///
+/// # Safety
+/// `planned` must be a complete plan.
+pub(crate) unsafe fn check_permissions(planned: *mut pg_sys::PlannedStmt) {
+    // SAFETY: the range table (since 16 with its permission infos) is that of the plan.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        pg_sys::ExecCheckRTPerms((*planned).rtable, true);
+        #[cfg(not(feature = "pg15"))]
+        pg_sys::ExecCheckPermissions((*planned).rtable, (*planned).permInfos, true);
+    }
+}
+
 /// Makes the server warn of unknown settings with this prefix.
 pub(crate) fn reserve_setting_prefix(prefix: &'static std::ffi::CStr) {
     // SAFETY: a constant C string.

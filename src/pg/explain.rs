@@ -72,25 +72,30 @@ pub(crate) fn explain(
             }
             let copy = pg_sys::copyObjectImpl(query.cast()).cast::<pg_sys::Query>();
             before_each();
-            let (plan, measured) = plan_for_explain(
-                copy,
-                text.as_ptr(),
-                pg_sys::CURSOR_OPT_PARALLEL_OK as i32,
-                std::ptr::null_mut(),
-                false,
-            );
+            let (plan, measured) = pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                plan_for_explain(
+                    copy,
+                    text.as_ptr(),
+                    pg_sys::CURSOR_OPT_PARALLEL_OK as i32,
+                    std::ptr::null_mut(),
+                    false,
+                )
+            });
             if parameters {
                 super::compat::explain_without_values(state, plan);
             }
-            explain_plan(
-                plan,
-                &measured,
-                std::ptr::null_mut(),
-                state,
-                text.as_ptr(),
-                std::ptr::null_mut(),
-                std::ptr::null_mut(),
-            );
+            let nothing = std::ptr::null_mut();
+            pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                explain_plan(
+                    plan,
+                    &measured,
+                    nothing,
+                    state,
+                    text.as_ptr(),
+                    std::ptr::null_mut(),
+                    std::ptr::null_mut(),
+                );
+            });
         }
         pg_sys::ExplainEndOutput(state);
         CStr::from_ptr((*(*state).str_).data)

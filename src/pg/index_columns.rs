@@ -35,7 +35,8 @@ impl ColumnMap {
             catalog::column_type(table, map.map(attribute))
                 .is_some_and(|column| column.oid == column_type)
         });
-        (fits && map.expressions_fit(definition, table)).then_some(map)
+        let alive = definition.keys.iter().all(catalog::key_dependencies_exist);
+        (fits && alive && map.expressions_fit(definition, table)).then_some(map)
     }
 
     pub(super) fn map(&self, attribute: i16) -> i16 {

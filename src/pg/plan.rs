@@ -67,7 +67,8 @@ pub(crate) fn planner_costs() -> PlannerCosts {
     }
 }
 
-/// Plans every query the statement rewrites to. `before_each` runs right before each planner
+/// Plans every query the statement rewrites to, with the privileges that running it would need:
+/// costs tell of the statistics of its tables. `before_each` runs right before each planner
 /// call (it arms the what-if scope).
 pub(crate) fn plan(statement: &mut Statement, before_each: impl Fn()) -> Result<PlanSummary> {
     let mut summary = PlanSummary::default();
@@ -89,6 +90,7 @@ pub(crate) fn plan(statement: &mut Statement, before_each: impl Fn()) -> Result<
                     std::ptr::null_mut(),
                 )
             });
+            super::compat::check_permissions(planned);
             summary.cost += (*(*planned).planTree).total_cost;
             summary.rows += (*(*planned).planTree).plan_rows;
             collect_indexes(planned, &mut summary.indexes);

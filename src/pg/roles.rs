@@ -13,6 +13,18 @@ pub(crate) fn may_read_all_statistics() -> bool {
     }
 }
 
+/// The current user's OID.
+pub(crate) fn current_user() -> pg_sys::Oid {
+    // SAFETY: reads backend-local state.
+    unsafe { pg_sys::GetUserId() }
+}
+
+/// Whether the current user is a superuser.
+pub(crate) fn is_superuser() -> bool {
+    // SAFETY: a look-up of the current user.
+    unsafe { pg_sys::superuser() }
+}
+
 /// Whether there is a role of that OID.
 pub(crate) fn exists(role: pg_sys::Oid) -> bool {
     // SAFETY: a look-up that returns null for what is not there when told not to raise.

@@ -125,16 +125,31 @@ impl Drop for PlannerCall {
     }
 }
 
-/// Adds and hides indexes of `relation`, if this is the planning call they are meant for.
-pub(crate) fn show_to_planner(relation: &PlannerRelation<'_>) {
-    if STATE.get() != State::Planning {
-        return;
-    }
+/// Whether no planning call of ours is under way, so that a hook has nothing to do.
+pub(crate) fn is_idle() -> bool {
+    STATE.get() == State::Idle
+}
+
+/// Whether this is the planning call that a scope was armed for.
+pub(crate) fn is_planning() -> bool {
+    STATE.get() == State::Planning
+}
+
+/// Whether a scope is in force, planning or not.
+pub(crate) fn is_entered() -> bool {
+    CURRENT.with_borrow(Option::is_some)
+}
+
+/// Adds and hides indexes of `relation`. The parent of partitions has no index scans; since 16
+/// its indexes prove uniqueness, so they are hidden there too.
+pub(crate) fn show_to_planner(relation: &PlannerRelation<'_>, is_parent: bool) {
     let Some(scope) = CURRENT.with_borrow(Clone::clone) else {
         return;
     };
-    for index in &scope.added {
-        index.show(relation);
+    if !is_parent {
+        for index in &scope.added {
+            index.show(relation);
+        }
     }
     // After adding: a hidden twin still lends its size to a hypothetical copy of it.
     if !scope.hidden.is_empty() {

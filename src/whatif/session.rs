@@ -21,6 +21,11 @@ thread_local! {
     };
 }
 
+/// Whether this session has changed what its `EXPLAIN` should see.
+pub(crate) fn is_active() -> bool {
+    SESSION.with_borrow(|session| !session.added.is_empty() || !session.hidden.is_empty())
+}
+
 /// What this session's `EXPLAIN` should see; `None` when it has changed nothing.
 pub(crate) fn scope() -> Option<Rc<Scope>> {
     SESSION.with_borrow(|session| {

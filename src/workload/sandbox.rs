@@ -79,7 +79,8 @@ impl Sandboxed {
     }
 }
 
-/// Analyses `source` as `role`, under the role's own search path or else the caller's.
+/// Analyses `source` as `role`, under the role's own search path or else, for a caller who may do
+/// anything as that role anyhow, the caller's.
 fn analyse_as(role: pg_sys::Oid, source: &WorkloadStatement) -> Result<(Statement, Surroundings)> {
     let mut surroundings = Surroundings {
         role: Some(role),
@@ -94,12 +95,16 @@ fn analyse_as(role: pg_sys::Oid, source: &WorkloadStatement) -> Result<(Statemen
     let text = restore_typed_literals(&source.text);
     let text = text.as_deref().unwrap_or(&source.text);
     match analyse(&surroundings, text) {
-        Err(error) if is_unresolved_name(error.sqlstate()) => {
+        Err(error) if may_choose_path(role) && is_unresolved_name(error.sqlstate()) => {
             let statement = analyse(&callers, text).map_err(|_| error)?;
             Ok((statement, callers))
         }
         outcome => Ok((outcome?, surroundings)),
     }
+}
+
+fn may_choose_path(role: pg_sys::Oid) -> bool {
+    roles::is_superuser() || roles::current_user() == role
 }
 
 fn analyse(surroundings: &Surroundings, text: &str) -> Result<Statement> {

@@ -91,7 +91,8 @@ fn no_source() -> Error {
 }
 
 /// Statements of this database that the caller may see, the most expensive first, each with the
-/// `search_path` its role gets when it connects.
+/// `search_path` its role gets when it connects: its own setting or the built-in one. The reset
+/// value of this session is the caller's, who must not choose what others' names mean.
 fn query_of_statements(schema: &str) -> String {
     format!(
         "WITH me AS (
@@ -112,10 +113,10 @@ fn query_of_statements(schema: &str) -> String {
            'statements', coalesce((SELECT jsonb_agg(jsonb_build_object(
                'text', s.query, 'role', s.userid::bigint, 'calls', s.calls,
                'mean_time', s.mean_exec_time, 'rows', s.rows,
-               'path', coalesce(s.path, current_setting_at_reset.value))
+               'path', coalesce(s.path, built_in.path))
              ORDER BY s.total_exec_time DESC)
              FROM seen s), '[]'))
-           FROM (SELECT reset_val AS value FROM pg_settings WHERE name = 'search_path') AS current_setting_at_reset"
+           FROM (SELECT boot_val AS path FROM pg_settings WHERE name = 'search_path') AS built_in"
     )
 }
 

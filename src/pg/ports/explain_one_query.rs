@@ -1,11 +1,62 @@
 //! What `EXPLAIN` does with one query when no extension takes it over (explain.c,
 //! `ExplainOneQuery` up to 16, `standard_ExplainOneQuery` since), in two steps, so that
 //! planning can happen under a what-if scope and everything after it outside.
+//!
+//! The server's functions are called as they are: errors go through these frames, which hold
+//! nothing to clean up. A caller that does wraps them in `pg_guard_ffi_boundary`.
 
 use std::ffi::c_char;
 use std::time::{Duration, Instant};
 
 use pgrx::pg_sys;
+
+// The server's functions without the frames that the bindings put around them.
+unsafe extern "C-unwind" {
+    fn pg_plan_query(
+        query: *mut pg_sys::Query,
+        text: *const c_char,
+        cursor_options: i32,
+        parameters: pg_sys::ParamListInfo,
+    ) -> *mut pg_sys::PlannedStmt;
+    fn BufferUsageAccumDiff(
+        sum: *mut pg_sys::BufferUsage,
+        add: *const pg_sys::BufferUsage,
+        sub: *const pg_sys::BufferUsage,
+    );
+    #[cfg(any(feature = "pg15", feature = "pg16"))]
+    fn ExplainOnePlan(
+        plan: *mut pg_sys::PlannedStmt,
+        into: *mut pg_sys::IntoClause,
+        state: *mut pg_sys::ExplainState,
+        text: *const c_char,
+        parameters: pg_sys::ParamListInfo,
+        environment: *mut pg_sys::QueryEnvironment,
+        duration: *const pg_sys::instr_time,
+        buffers: *const pg_sys::BufferUsage,
+    );
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    fn ExplainOnePlan(
+        plan: *mut pg_sys::PlannedStmt,
+        into: *mut pg_sys::IntoClause,
+        state: *mut pg_sys::ExplainState,
+        text: *const c_char,
+        parameters: pg_sys::ParamListInfo,
+        environment: *mut pg_sys::QueryEnvironment,
+        duration: *const pg_sys::instr_time,
+        buffers: *const pg_sys::BufferUsage,
+        memory: *const pg_sys::MemoryContextCounters,
+    );
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    fn standard_ExplainOneQuery(
+        query: *mut pg_sys::Query,
+        cursor_options: i32,
+        into: *mut pg_sys::IntoClause,
+        state: *mut pg_sys::ExplainState,
+        text: *const c_char,
+        parameters: pg_sys::ParamListInfo,
+        environment: *mut pg_sys::QueryEnvironment,
+    );
+}
 
 /// What `EXPLAIN` measures while it plans.
 pub(crate) struct PlanningMeasurements {
@@ -28,11 +79,11 @@ pub(crate) unsafe fn plan_for_explain(
     unsafe {
         let before = count_buffers.then_some(pg_sys::pgBufferUsage);
         let started = Instant::now();
-        let plan = pg_sys::pg_plan_query(query, text, cursor_options, parameters);
+        let plan = pg_plan_query(query, text, cursor_options, parameters);
         let duration = started.elapsed();
         let buffers = before.map(|before| {
             let mut used: pg_sys::BufferUsage = std::mem::zeroed();
-            pg_sys::BufferUsageAccumDiff(&mut used, &raw const pg_sys::pgBufferUsage, &before);
+            BufferUsageAccumDiff(&mut used, &raw const pg_sys::pgBufferUsage, &before);
             used
         });
         (plan, PlanningMeasurements { duration, buffers })
@@ -57,7 +108,7 @@ pub(crate) unsafe fn explain_plan(
     // SAFETY: see above; duration and buffers outlive the call.
     unsafe {
         #[cfg(any(feature = "pg15", feature = "pg16"))]
-        pg_sys::ExplainOnePlan(
+        ExplainOnePlan(
             plan,
             into,
             state,
@@ -68,7 +119,7 @@ pub(crate) unsafe fn explain_plan(
             buffers,
         );
         #[cfg(any(feature = "pg17", feature = "pg18"))]
-        pg_sys::ExplainOnePlan(
+        ExplainOnePlan(
             plan,
             into,
             state,
@@ -103,7 +154,7 @@ fn instr_time(duration: Duration) -> pg_sys::instr_time {
 ///
 /// # Safety
 /// The arguments must be those of an `ExplainOneQuery_hook` call.
-pub(crate) unsafe fn standard_explain_one_query(
+pub(crate) unsafe extern "C-unwind" fn standard_explain_one_query(
     query: *mut pg_sys::Query,
     cursor_options: i32,
     into: *mut pg_sys::IntoClause,
@@ -122,7 +173,7 @@ pub(crate) unsafe fn standard_explain_one_query(
             explain_plan(plan, &measured, into, state, text, parameters, environment);
         }
         #[cfg(any(feature = "pg17", feature = "pg18"))]
-        pg_sys::standard_ExplainOneQuery(
+        standard_ExplainOneQuery(
             query,
             cursor_options,
             into,
