@@ -306,7 +306,6 @@ SQL
 sql mallory <<'SQL'
 CREATE FUNCTION mallory.current_setting(text, boolean) RETURNS text LANGUAGE plpgsql STABLE AS
   $$ BEGIN PERFORM mallory.act(); RETURN '5'; END $$;
-ALTER FUNCTION mallory.current_setting(text, boolean) SET work_mem = '4MB';
 CREATE FUNCTION mallory.abs(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT mallory.late()';
 SQL
 for function in tenant tenant_sql; do
