@@ -193,6 +193,9 @@ refused() { attack "$1" refused "${3:-alice}" "$(marked "$1" "$2")"; }
 contained() { attack "$1" contained "${3:-alice}" "$(marked "$1" "$2")"; }
 harmless() { attack "$1" harmless "${3:-alice}" "$(marked "$1" "$2")"; }
 
+# It would run mallory's armed code as mallory, for the statistics of her expressions.
+run postgres 'ALTER SYSTEM SET autovacuum = off' >/dev/null
+run postgres 'SELECT pg_reload_conf()' >/dev/null
 prepare
 disarm
 write_objects
@@ -306,6 +309,7 @@ SQL
 sql mallory <<'SQL'
 CREATE FUNCTION mallory.current_setting(text, boolean) RETURNS text LANGUAGE plpgsql STABLE AS
   $$ BEGIN PERFORM mallory.act(); RETURN '5'; END $$;
+ALTER FUNCTION mallory.current_setting(text, boolean) SET work_mem = '4MB';
 CREATE FUNCTION mallory.abs(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT mallory.late()';
 SQL
 for function in tenant tenant_sql; do
