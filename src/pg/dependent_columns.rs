@@ -2,6 +2,28 @@
 
 use pgrx::{PgList, pg_sys};
 
+/// `MVNDistinctItem` of statistics.h, which the bindings of 18 leave out.
+#[repr(C)]
+struct DistinctItem {
+    distinct: f64,
+    attribute_count: std::ffi::c_int,
+    attributes: *const i16,
+}
+
+/// `MVNDistinct` of the same header, followed by its items.
+#[repr(C)]
+struct DistinctCounts {
+    magic: u32,
+    kind: u32,
+    item_count: u32,
+    items: [DistinctItem; 0],
+}
+
+unsafe extern "C-unwind" {
+    fn statext_is_kind_built(tuple: pg_sys::HeapTuple, kind: std::ffi::c_char) -> bool;
+    fn statext_ndistinct_load(object: pg_sys::Oid, inherited: bool) -> *const DistinctCounts;
+}
+
 /// Columns whose distinct combinations were counted.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CountedColumns {
@@ -59,24 +81,28 @@ fn counts(object: pg_sys::Oid, inherited: bool) -> Vec<CountedColumns> {
         if tuple.is_null() {
             return Vec::new();
         }
-        let built = pg_sys::statext_is_kind_built(tuple, NDISTINCT);
+        let built = pg_sys::ffi::pg_guard_ffi_boundary(|| statext_is_kind_built(tuple, NDISTINCT));
         pg_sys::ReleaseSysCache(tuple);
         if !built {
             return Vec::new();
         }
-        let loaded = pg_sys::statext_ndistinct_load(object, inherited);
+        let loaded =
+            pg_sys::ffi::pg_guard_ffi_boundary(|| statext_ndistinct_load(object, inherited));
         if loaded.is_null() {
             return Vec::new();
         }
-        let items = (*loaded).items.as_slice((*loaded).nitems as usize);
+        let items = std::slice::from_raw_parts(
+            (&raw const (*loaded).items).cast::<DistinctItem>(),
+            (*loaded).item_count as usize,
+        );
         (items.iter())
             .map(|item| CountedColumns {
                 attributes: std::slice::from_raw_parts(
                     item.attributes,
-                    usize::try_from(item.nattributes).unwrap_or(0),
+                    usize::try_from(item.attribute_count).unwrap_or(0),
                 )
                 .to_vec(),
-                distinct: item.ndistinct,
+                distinct: item.distinct,
             })
             .collect()
     }
