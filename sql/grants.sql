@@ -4,3 +4,8 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pgopt FROM PUBLIC;
 GRANT USAGE ON SCHEMA pgopt TO PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pgopt TO PUBLIC;
 GRANT SELECT ON pgopt.hypothetical_indexes TO PUBLIC;
+-- What was counted is everybody's: nobody but whom a superuser trusts throws it away.
+REVOKE EXECUTE ON FUNCTION pgopt.reset_statements(name, name, bigint) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION pgopt.reset_statements_by_id(oid, oid, bigint) FROM PUBLIC;
+GRANT SELECT ON pgopt.statements, pgopt.top_statements, pgopt.statement_samples, pgopt.latency,
+    pgopt.n_plus_one, pgopt.slow_transactions, pgopt.capture_info TO PUBLIC;

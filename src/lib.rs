@@ -27,12 +27,15 @@
 
 mod advisor;
 mod arguments;
+mod capture;
 mod error;
 mod hooks;
 mod pg;
 mod settings;
+mod shmem;
 mod status;
 mod whatif;
+mod worker;
 mod workload;
 
 use pgrx::prelude::*;
@@ -42,6 +45,7 @@ pgrx::pg_module_magic!(name, version);
 extension_sql_file!("../sql/bootstrap.sql", bootstrap);
 extension_sql_file!("../sql/whatif.sql", name = "whatif");
 extension_sql_file!("../sql/advisor.sql", name = "advisor");
+extension_sql_file!("../sql/capture.sql", name = "capture");
 extension_sql_file!("../sql/status.sql", name = "status");
 extension_sql_file!("../sql/grants.sql", finalize);
 
@@ -49,8 +53,10 @@ extension_sql_file!("../sql/grants.sql", finalize);
 #[pg_guard]
 extern "C-unwind" fn _PG_init() {
     pg::preload::note();
+    pg::version::note();
     settings::define();
     hooks::install();
+    worker::start();
 }
 
 #[cfg(test)]

@@ -4,16 +4,26 @@
 //! and node tree stays behind one of these modules.
 
 pub(crate) mod catalog;
+pub(crate) mod clock;
 pub(crate) mod code_guard;
 pub(crate) mod compat;
 pub(crate) mod dependent_columns;
+pub(crate) mod errors;
+pub(crate) mod execution;
 pub(crate) mod explain;
 pub(crate) mod hints;
 pub(crate) mod index_columns;
 pub(crate) mod index_definition;
 pub(crate) mod index_info;
+pub(crate) mod latch;
+pub(crate) mod local;
+pub(crate) mod log;
 pub(crate) mod memory;
+pub(crate) mod parameters;
+pub(crate) mod parse;
 pub(crate) mod plan;
+#[cfg(not(feature = "pg18"))]
+mod plan_state;
 pub(crate) mod ports;
 pub(crate) mod predicate;
 pub(crate) mod preload;
@@ -21,5 +31,12 @@ pub(crate) mod reach;
 pub(crate) mod relation_facts;
 pub(crate) mod roles;
 pub(crate) mod rollback;
+pub(crate) mod session;
+pub(crate) mod shared_memory;
 pub(crate) mod spi;
+pub(crate) mod srf;
 pub(crate) mod statement;
+pub(crate) mod text;
+pub(crate) mod utility;
+pub(crate) mod values;
+pub(crate) mod version;

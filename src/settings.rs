@@ -4,6 +4,10 @@
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
+mod capture;
+
+pub(crate) use capture::*;
+
 /// On by default: a library that was loaded is wanted. A superuser can switch everything off
 /// without a restart, in one session or by a reload.
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
@@ -45,10 +49,12 @@ pub(crate) fn define() {
         GucContext::Userset,
         GucFlags::default(),
     );
+    capture::define();
     reserve_prefix();
 }
 
 /// Whether pgopt is switched on.
+#[inline]
 pub(crate) fn enabled() -> bool {
     ENABLED.get()
 }

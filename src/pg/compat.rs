@@ -150,3 +150,108 @@ pub(crate) fn reserve_setting_prefix(prefix: &'static std::ffi::CStr) {
     // SAFETY: a constant C string.
     unsafe { pgrx::pg_sys::MarkGUCPrefixReserved(prefix.as_ptr()) }
 }
+
+/// Nanoseconds of one of the server's time counters.
+#[inline]
+pub(crate) fn nanoseconds(time: pg_sys::instr_time) -> u64 {
+    #[cfg(feature = "pg15")]
+    {
+        (time.tv_sec as u64) * 1_000_000_000 + time.tv_nsec as u64
+    }
+    #[cfg(not(feature = "pg15"))]
+    {
+        time.ticks as u64
+    }
+}
+
+/// Nanoseconds spent reading and writing blocks, and temporary ones.
+#[inline]
+pub(crate) fn block_times(usage: &pg_sys::BufferUsage) -> [u64; 4] {
+    #[cfg(any(feature = "pg15", feature = "pg16"))]
+    {
+        [
+            nanoseconds(usage.blk_read_time),
+            nanoseconds(usage.blk_write_time),
+            nanoseconds(usage.temp_blk_read_time),
+            nanoseconds(usage.temp_blk_write_time),
+        ]
+    }
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    {
+        [
+            nanoseconds(usage.shared_blk_read_time) + nanoseconds(usage.local_blk_read_time),
+            nanoseconds(usage.shared_blk_write_time) + nanoseconds(usage.local_blk_write_time),
+            nanoseconds(usage.temp_blk_read_time),
+            nanoseconds(usage.temp_blk_write_time),
+        ]
+    }
+}
+
+/// Parallel workers planned and launched by a statement whose executor has not ended.
+///
+/// # Safety
+/// `desc` must be a started execution.
+pub(crate) unsafe fn parallel_workers(desc: *mut pg_sys::QueryDesc) -> (u64, u64) {
+    #[cfg(feature = "pg18")]
+    // SAFETY: see above.
+    unsafe {
+        let state = (*desc).estate;
+        (
+            (*state).es_parallel_workers_to_launch as u64,
+            (*state).es_parallel_workers_launched as u64,
+        )
+    }
+    // Before 18 the executor keeps no such counts: they are read from the plan's nodes.
+    #[cfg(not(feature = "pg18"))]
+    // SAFETY: see above.
+    unsafe {
+        let mut counts = (0, 0);
+        super::plan_state::each_node((*desc).planstate, &mut |state| {
+            let (plan, launched) = match tag(state.cast()) {
+                pg_sys::NodeTag::T_GatherState => {
+                    let gather = state.cast::<pg_sys::GatherState>();
+                    let plan = (*(*gather).ps.plan.cast::<pg_sys::Gather>()).num_workers;
+                    (plan, (*gather).nworkers_launched)
+                }
+                pg_sys::NodeTag::T_GatherMergeState => {
+                    let gather = state.cast::<pg_sys::GatherMergeState>();
+                    let plan = (*(*gather).ps.plan.cast::<pg_sys::GatherMerge>()).num_workers;
+                    (plan, (*gather).nworkers_launched)
+                }
+                _ => return,
+            };
+            counts.0 += plan.max(0) as u64;
+            counts.1 += launched.max(0) as u64;
+        });
+        counts
+    }
+}
+
+/// This session's number among those there can be at once; `None` outside of sessions.
+#[inline]
+pub(crate) fn session_number() -> Option<usize> {
+    #[cfg(any(feature = "pg15", feature = "pg16"))]
+    // SAFETY: a process that runs statements has its place in the process array.
+    let number = unsafe { pg_sys::MyProc.as_ref()?.pgprocno };
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    // SAFETY: a plain variable of this process.
+    let number = unsafe { pg_sys::MyProcNumber };
+    usize::try_from(number).ok()
+}
+
+/// A constant's place in a query text, as the server notes it.
+pub(crate) fn constant_place(place: &pg_sys::LocationLen) -> (i32, i32, bool, bool) {
+    #[cfg(feature = "pg18")]
+    {
+        (
+            place.location,
+            place.length,
+            place.squashed,
+            place.extern_param,
+        )
+    }
+    #[cfg(not(feature = "pg18"))]
+    {
+        (place.location, place.length, false, false)
+    }
+}

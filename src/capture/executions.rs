@@ -1,0 +1,223 @@
+//! Executions of this session that have begun and not ended: portals, cursors, nested ones.
+
+use super::record::{self, Finished};
+use super::{failures, planning, sampling, session, texts, transaction};
+use crate::pg::clock;
+use crate::pg::execution::{Execution, USAGE, Usage};
+use crate::pg::local::Local;
+use crate::shmem::Shared;
+use crate::shmem::header::Global;
+
+/// Executions open at once in one session that are followed; cursors beyond are not counted.
+const MOST_OPEN: usize = 4096;
+/// Every how many executions the time spent in hooks is measured.
+const MEASURED: u32 = 1024;
+
+struct Open {
+    execution: usize,
+    query_id: u64,
+    top_level: bool,
+    time: u64,
+    rows: u64,
+    usage: [u64; USAGE],
+    /// Time spent in our hooks, when it is measured.
+    cost: Option<u64>,
+}
+
+static OPEN: Local<Vec<Open>> = Local::new(Vec::new());
+static EXECUTIONS: Local<u32> = Local::new(0);
+
+/// An execution that is being run.
+#[derive(Clone, Copy)]
+pub(crate) struct Run {
+    started: u64,
+    usage: Usage,
+    nested_before: bool,
+}
+
+/// An execution is about to begin: should that fail already, it is known which one did.
+#[inline]
+pub(crate) fn announce(execution: Execution) {
+    let query_id = execution.query_id();
+    if query_id != 0 && !session::is_nested() && session::shared().is_some() {
+        failures::at(query_id);
+    }
+}
+
+/// Follows an execution from now on, if it is to be counted.
+#[inline]
+pub(crate) fn begin(execution: Execution) {
+    let query_id = execution.query_id();
+    if query_id == 0 {
+        return;
+    }
+    let Some(shared) = session::tracking() else {
+        return;
+    };
+    let number = EXECUTIONS.get().wrapping_add(1);
+    EXECUTIONS.set(number);
+    let started = (number % MEASURED == 0).then(clock::nanoseconds);
+    let open = Open {
+        execution: execution.id(),
+        query_id,
+        top_level: !session::is_nested(),
+        time: 0,
+        rows: 0,
+        usage: [0; USAGE],
+        cost: started.map(|_| 0),
+    };
+    let is_followed = OPEN.with(|all| {
+        // The description of an execution that was cut short may be used again for this one.
+        all.retain(|other| other.execution != open.execution);
+        let has_room = all.len() < MOST_OPEN;
+        if has_room {
+            all.push(open);
+        }
+        has_room
+    });
+    if !is_followed {
+        shared.header.add(Global::DroppedOpen, 1);
+    }
+    if let Some(started) = started {
+        add_cost(execution, started);
+    }
+}
+
+/// Whether an execution is being followed.
+#[inline]
+pub(crate) fn is_open(execution: Execution) -> bool {
+    with_open(execution, |_| ()).is_some()
+}
+
+#[inline]
+fn with_open<T>(execution: Execution, work: impl FnOnce(&mut Open) -> T) -> Option<T> {
+    OPEN.with(|all| {
+        (all.iter_mut().rev())
+            .find(|open| open.execution == execution.id())
+            .map(work)
+    })
+}
+
+/// A run, or the end of one, begins: what it executes is nested in it.
+#[inline]
+pub(crate) fn enter() -> Run {
+    Run {
+        usage: Usage::now(),
+        nested_before: session::set_nested(true),
+        started: clock::nanoseconds(),
+    }
+}
+
+/// It is over; `rows` are those it processed.
+#[inline]
+pub(crate) fn leave(execution: Execution, run: &Run, rows: u64) {
+    let stopped = clock::nanoseconds();
+    session::set_nested(run.nested_before);
+    with_open(execution, |open| {
+        open.time += stopped.saturating_sub(run.started);
+        open.rows += rows;
+        run.usage.add_since(&mut open.usage);
+        if let Some(cost) = &mut open.cost {
+            *cost += clock::nanoseconds().saturating_sub(stopped);
+        }
+    });
+}
+
+/// It failed.
+pub(crate) fn failed(execution: Execution, run: &Run, sqlstate: i32) {
+    session::set_nested(run.nested_before);
+    let elapsed = clock::nanoseconds().saturating_sub(run.started);
+    let (Some(open), Some(shared)) = (take(execution), session::shared()) else {
+        return;
+    };
+    let time = open.time + elapsed;
+    if let Some(pinned) = failures::count(shared, open.query_id, 0, sqlstate, time) {
+        texts::complete(shared, &pinned, execution);
+    }
+}
+
+/// The execution ends: it is counted.
+#[inline]
+pub(crate) fn end(execution: Execution) {
+    let Some(open) = take(execution) else {
+        return;
+    };
+    let Some(shared) = session::shared() else {
+        return;
+    };
+    let started = open.cost.map(|_| clock::nanoseconds());
+    let key = session::key(open.query_id);
+    let finished = Finished {
+        time: open.time,
+        rows: open.rows,
+        usage: &open.usage,
+        jit: execution.jit(),
+        workers: execution.parallel_workers(),
+        planning: planning::take(open.query_id),
+    };
+    let wanted = record::entry(shared, &key, 0).map_or(0, |pinned| {
+        record::finished(pinned.entry, &finished);
+        texts::complete(shared, &pinned, execution);
+        sampling::wanted(pinned.entry, open.time)
+    });
+    if wanted != 0 {
+        sampling::take(shared, &key, execution, wanted, &finished);
+    }
+    if open.top_level {
+        transaction::statement(open.query_id, open.time);
+    }
+    if let (Some(cost), Some(started)) = (open.cost, started) {
+        measured(shared, cost + clock::nanoseconds().saturating_sub(started));
+    }
+}
+
+#[inline]
+fn take(execution: Execution) -> Option<Open> {
+    OPEN.with(|all| {
+        let position = (all.iter()).rposition(|open| open.execution == execution.id())?;
+        Some(all.swap_remove(position))
+    })
+}
+
+fn add_cost(execution: Execution, started: u64) {
+    with_open(execution, |open| {
+        if let Some(cost) = &mut open.cost {
+            *cost += clock::nanoseconds().saturating_sub(started);
+        }
+    });
+}
+
+#[cold]
+fn measured(shared: &Shared, cost: u64) {
+    shared.header.add(Global::HookSamples, 1);
+    shared.header.add(Global::HookTime, cost);
+}
+
+/// The transaction is over, and with it every execution. What was cut short without an error of
+/// its own (a cursor, when its transaction is rolled back) did its work all the same.
+pub(crate) fn end_all() {
+    if OPEN.with(|all| all.is_empty()) {
+        return;
+    }
+    let left = OPEN.with(std::mem::take);
+    let Some(shared) = session::shared() else {
+        return;
+    };
+    for open in left.iter().filter(|open| open.time > 0) {
+        let mut key = session::key(open.query_id);
+        key.top_level = open.top_level;
+        if let Some(pinned) = record::entry(shared, &key, 0) {
+            record::finished(
+                pinned.entry,
+                &Finished {
+                    time: open.time,
+                    rows: open.rows,
+                    usage: &open.usage,
+                    jit: None,
+                    workers: (0, 0),
+                    planning: None,
+                },
+            );
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Times of planning, kept until the plan's execution ends, so that both are counted at once.
+
+use super::{failures, record, session};
+use crate::pg::clock;
+use crate::pg::local::Local;
+use crate::shmem::entry::Key;
+
+/// The last statement that was planned and not executed yet.
+static PENDING: Local<Option<(Key, u64)>> = Local::new(None);
+
+/// A call of the planner.
+#[derive(Clone, Copy)]
+pub(crate) struct Call {
+    started: u64,
+    nested_before: bool,
+}
+
+/// Whether a call of the planner is to be watched: timed, and what it runs known as nested.
+#[inline]
+pub(crate) fn is_watched() -> bool {
+    match session::is_nested() {
+        false => session::shared().is_some(),
+        true => session::tracking().is_some(),
+    }
+}
+
+/// The planner begins; what it executes (functions it folds) is nested.
+#[inline]
+pub(crate) fn enter() -> Call {
+    Call {
+        nested_before: session::set_nested(true),
+        started: clock::nanoseconds(),
+    }
+}
+
+/// It is done.
+#[inline]
+pub(crate) fn leave(query_id: u64, call: &Call) {
+    let elapsed = clock::nanoseconds().saturating_sub(call.started);
+    session::set_nested(call.nested_before);
+    if query_id != 0 && session::tracking().is_some() {
+        flush();
+        PENDING.set(Some((session::key(query_id), elapsed)));
+    }
+}
+
+/// It failed.
+pub(crate) fn failed(query_id: u64, call: &Call, sqlstate: i32) {
+    session::set_nested(call.nested_before);
+    if let Some(shared) = session::tracking().filter(|_| query_id != 0) {
+        let elapsed = clock::nanoseconds().saturating_sub(call.started);
+        failures::count(shared, query_id, 0, sqlstate, elapsed);
+    }
+}
+
+/// How long the statement that is being counted took to plan, if it was planned for that.
+#[inline]
+pub(super) fn take(query_id: u64) -> Option<u64> {
+    let (_, elapsed) = (PENDING.get()).filter(|(key, _)| *key == session::key(query_id))?;
+    PENDING.set(None);
+    Some(elapsed)
+}
+
+/// Counts what was planned and not executed (yet).
+#[inline]
+pub(super) fn flush() {
+    if let Some((key, elapsed)) = PENDING.get() {
+        PENDING.set(None);
+        count(&key, elapsed);
+    }
+}
+
+#[cold]
+fn count(key: &Key, elapsed: u64) {
+    let Some(shared) = session::shared() else {
+        return;
+    };
+    if let Some(pinned) = record::entry(shared, key, 0) {
+        record::planned(pinned.entry, elapsed);
+    }
+}

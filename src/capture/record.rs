@@ -1,0 +1,165 @@
+//! Counting an execution in its statement's entry.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::histogram::bucket_of;
+use super::session;
+use crate::pg::execution::{Jit, USAGE};
+use crate::pg::{clock, session as process};
+use crate::shmem::Shared;
+use crate::shmem::entry::{Counter, Entry, Key};
+use crate::shmem::header::Global;
+use crate::shmem::table::{Pinned, Refusal};
+
+/// Where a bucket's count is halved together with all others of its statement: long before it
+/// could overflow. Percentiles stay what they are, and give the recent past more weight.
+const FULL_BUCKET: u32 = 1 << 31;
+
+/// An execution that came to its end.
+pub(super) struct Finished<'a> {
+    pub(super) time: u64,
+    pub(super) rows: u64,
+    pub(super) usage: &'a [u64; USAGE],
+    pub(super) jit: Option<Jit>,
+    pub(super) workers: (u64, u64),
+    pub(super) planning: Option<u64>,
+}
+
+/// The entry of `key`, with a first look's facts if it is new; `None`, and counted, when there is
+/// no place for it.
+#[inline]
+pub(super) fn entry(shared: &'static Shared, key: &Key, flags: u32) -> Option<Pinned> {
+    let session = process::number()?;
+    match shared.find(session, key) {
+        Some(pinned) => Some(pinned),
+        None => add(shared, session, key, flags),
+    }
+}
+
+#[cold]
+fn add(shared: &'static Shared, session: usize, key: &Key, flags: u32) -> Option<Pinned> {
+    let begin = |entry: &Entry| {
+        entry.flags.store(flags, Relaxed);
+        entry.encoding.store(process::encoding() as u32, Relaxed);
+        entry.mark(Counter::FirstSeen, clock::command_start() as u64);
+    };
+    let mut added = shared.find_or_add(session, key, begin);
+    if matches!(added, Err(Refusal::Full)) && super::sweep::make_place(shared) {
+        added = shared.find_or_add(session, key, begin);
+    }
+    match added {
+        Ok((pinned, _)) => Some(pinned),
+        Err(refusal) => {
+            shared.header.add(
+                match refusal {
+                    Refusal::Busy => Global::DroppedBusy,
+                    Refusal::Full => Global::DroppedFull,
+                },
+                1,
+            );
+            None
+        }
+    }
+}
+
+/// Counts an execution.
+#[inline]
+pub(super) fn finished(entry: &Entry, execution: &Finished) {
+    entry.counter(Counter::Calls).fetch_add(1, Relaxed);
+    entry.add(Counter::Rows, execution.rows);
+    time(
+        entry,
+        execution.time,
+        [
+            Counter::TotalTime,
+            Counter::SquareLow,
+            Counter::SquareHigh,
+            Counter::MaxTime,
+            Counter::MinTimeInverse,
+        ],
+    );
+    in_bucket(entry, execution.time);
+    entry.mark(Counter::LastSeen, clock::command_start() as u64);
+    for (number, amount) in execution.usage.iter().enumerate() {
+        if *amount != 0 {
+            // The counters of resources follow one another in the order of `Usage`.
+            if let Some(counter) = entry.counters().get(Counter::SharedHit as usize + number) {
+                counter.fetch_add(*amount, Relaxed);
+            }
+        }
+    }
+    if let Some(planning) = execution.planning {
+        planned(entry, planning);
+    }
+    if execution.jit.is_some() || execution.workers.0 != 0 {
+        rare(entry, execution);
+    }
+}
+
+#[cold]
+fn rare(entry: &Entry, execution: &Finished) {
+    let counters = [
+        Counter::JitFunctions,
+        Counter::JitGenerationTime,
+        Counter::JitInliningTime,
+        Counter::JitOptimizationTime,
+        Counter::JitEmissionTime,
+    ];
+    for (counter, amount) in counters.into_iter().zip(execution.jit.unwrap_or_default()) {
+        entry.add(counter, amount);
+    }
+    entry.add(Counter::ParallelPlanned, execution.workers.0);
+    entry.add(Counter::ParallelLaunched, execution.workers.1);
+}
+
+/// Counts a planning.
+pub(super) fn planned(entry: &Entry, nanoseconds: u64) {
+    entry.counter(Counter::Plans).fetch_add(1, Relaxed);
+    time(
+        entry,
+        nanoseconds,
+        [
+            Counter::TotalPlanTime,
+            Counter::PlanSquareLow,
+            Counter::PlanSquareHigh,
+            Counter::MaxPlanTime,
+            Counter::MinPlanTimeInverse,
+        ],
+    );
+}
+
+/// Adds a time to its sum, its squares' sum (of 128 bits, in two counters) and its extremes.
+#[inline]
+fn time(entry: &Entry, nanoseconds: u64, counters: [Counter; 5]) {
+    let [total, low, high, longest, shortest] = counters;
+    entry.counter(total).fetch_add(nanoseconds, Relaxed);
+    let square = u128::from(nanoseconds) * u128::from(nanoseconds);
+    let before = entry.counter(low).fetch_add(square as u64, Relaxed);
+    let carry = u64::from(before.checked_add(square as u64).is_none());
+    entry.add(high, (square >> 64) as u64 + carry);
+    entry.raise(longest, nanoseconds);
+    entry.raise(shortest, u64::MAX - nanoseconds);
+}
+
+#[inline]
+fn in_bucket(entry: &Entry, nanoseconds: u64) {
+    let Some(bucket) = entry.histogram.get(bucket_of(nanoseconds)) else {
+        return;
+    };
+    if bucket.fetch_add(1, Relaxed) >= FULL_BUCKET {
+        halve(entry);
+    }
+}
+
+#[cold]
+fn halve(entry: &Entry) {
+    for bucket in &entry.histogram {
+        let half = bucket.load(Relaxed) / 2;
+        bucket.fetch_sub(half, Relaxed);
+    }
+}
+
+/// The entry that is looked for, without making one.
+pub(super) fn known(shared: &'static Shared, query_id: u64) -> Option<Pinned> {
+    shared.find(process::number()?, &session::key(query_id))
+}

@@ -1,0 +1,128 @@
+//! Which statements give their places to others.
+//!
+//! The housekeeper frees places before they run out: the least useful ones, by the load they have
+//! been (time per time since they were first seen), less the longer they have not been seen. While
+//! it is away, a session that needs a place frees one itself, the least useful of a few.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::pg::{clock, latch, session as process};
+use crate::shmem::Shared;
+use crate::shmem::entry::{Counter, Entry};
+use crate::shmem::header::Global;
+
+/// Free places below which the housekeeper is asked for more: one in this many.
+const LOW: usize = 20;
+/// Places it frees then: one in this many.
+const SHARE: usize = 10;
+/// How long the housekeeper may be silent before it counts as away, in microseconds.
+const AWAY: i64 = 10_000_000;
+/// Entries a session looks at to find one to evict.
+const LOOKED_AT: usize = 16;
+/// The half-life of usefulness when a statement is not seen, in seconds.
+const HALF_LIFE: f64 = 6.0 * 3600.0;
+/// Seconds by which every statement counts as older, so that a new one is not all load.
+const GRACE: f64 = 60.0;
+
+/// How useful an entry is at `now`: nanoseconds of load per second, and a little per call.
+fn usefulness(entry: &Entry, now: i64) -> f64 {
+    let seconds_since =
+        |mark: Counter| (now.saturating_sub(entry.get(mark) as i64)).max(0) as f64 / 1e6;
+    let load = entry.get(Counter::TotalTime)
+        + entry.get(Counter::TotalPlanTime)
+        + entry.get(Counter::ErrorTime)
+        + 1000 * (entry.get(Counter::Calls) + entry.get(Counter::Errors));
+    let age = seconds_since(Counter::FirstSeen) + GRACE;
+    let seen = entry
+        .get(Counter::LastSeen)
+        .max(entry.get(Counter::FirstSeen));
+    let unseen = now.saturating_sub(seen as i64).max(0) as f64 / 1e6;
+    load as f64 / age * (-unseen / HALF_LIFE).exp2()
+}
+
+/// Makes a place for a new statement, or sees to it that there will be one; true if it is worth
+/// trying again at once.
+pub(super) fn make_place(shared: &'static Shared) -> bool {
+    let now = clock::now();
+    let heartbeat = shared.header.get(Global::Heartbeat) as i64;
+    if now.saturating_sub(heartbeat) < AWAY {
+        poke(shared);
+        return false;
+    }
+    evict_one(shared, now)
+}
+
+/// Asks the housekeeper for free places, if nobody has.
+pub(super) fn poke(shared: &'static Shared) {
+    if Shared::raise(&shared.header.poked) {
+        latch::set(shared.header.latch.load(Relaxed));
+    }
+}
+
+/// Evicts the least useful of a few entries.
+fn evict_one(shared: &'static Shared, now: i64) -> bool {
+    let Some(session) = process::number() else {
+        return false;
+    };
+    let capacity = shared.capacity();
+    let first = (now as usize).wrapping_mul(0x9E37_79B9) % capacity.max(1);
+    let few = (0..LOOKED_AT).map(|step| (first + step * 61) % capacity.max(1));
+    let worst = (few.filter_map(|place| {
+        let entry = shared.at(session, place)?;
+        Some((usefulness(entry.entry, now), place))
+    }))
+    .min_by(|one, other| one.0.total_cmp(&other.0));
+    let evicted = worst.is_some_and(|(_, place)| shared.kill(place) && shared.bury(place));
+    if evicted {
+        shared.header.add(Global::FallbackEvictions, 1);
+    }
+    evicted
+}
+
+/// Whether places or text memory run low.
+pub(crate) fn is_needed(shared: &Shared) -> bool {
+    let free = shared.capacity() - shared.used().min(shared.capacity());
+    let (used, all) = shared.arena.usage();
+    free <= shared.capacity() / LOW || used > all - all / 10
+}
+
+/// Frees the least useful places; returns how many.
+pub(crate) fn sweep(shared: &'static Shared) -> usize {
+    shared.header.poked.store(0, Relaxed);
+    shared.header.add(Global::Sweeps, 1);
+    let Some(session) = process::number() else {
+        return 0;
+    };
+    let now = clock::now();
+    let mut freed = bury_dying(shared);
+    if !is_needed(shared) {
+        return freed;
+    }
+    let mut ranked: Vec<(f64, usize)> = (0..shared.capacity())
+        .filter_map(|place| {
+            let entry = shared.at(session, place)?;
+            Some((usefulness(entry.entry, now), place))
+        })
+        .collect();
+    let count = (shared.capacity() / SHARE)
+        .clamp(1, ranked.len().max(1))
+        .min(ranked.len());
+    if count == 0 {
+        return freed;
+    }
+    let (worst, _, _) =
+        ranked.select_nth_unstable_by(count - 1, |one, other| one.0.total_cmp(&other.0));
+    let worst: Vec<usize> = worst.iter().map(|(_, place)| *place).collect();
+    freed += worst
+        .into_iter()
+        .filter(|place| shared.kill(*place) && shared.bury(*place))
+        .count();
+    freed
+}
+
+/// Frees what was pinned when it was evicted.
+fn bury_dying(shared: &Shared) -> usize {
+    (0..shared.capacity())
+        .filter(|place| shared.is_dying(*place) && shared.bury(*place))
+        .count()
+}

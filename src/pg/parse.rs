@@ -1,0 +1,81 @@
+//! What parse analysis tells its hook.
+
+use std::ffi::c_char;
+
+use pgrx::pg_sys;
+
+use super::compat;
+use super::execution::Source;
+
+/// A statement that was just analysed, for the time of the hook's call.
+pub(crate) struct Analysed {
+    query: *mut pg_sys::Query,
+    text: *const c_char,
+    state: *const pg_sys::JumbleState,
+}
+
+impl Analysed {
+    /// # Safety
+    /// The arguments of the hook, used during its call only.
+    pub(crate) unsafe fn new(
+        parse: *mut pg_sys::ParseState,
+        query: *mut pg_sys::Query,
+        state: *const pg_sys::JumbleState,
+    ) -> Self {
+        // SAFETY: see above.
+        let text = unsafe { (*parse).p_sourcetext };
+        Self { query, text, state }
+    }
+
+    /// The query identifier; 0 when there is none.
+    #[inline]
+    pub(crate) fn query_id(&self) -> u64 {
+        // SAFETY: see `new`.
+        unsafe { (*self.query).queryId as u64 }
+    }
+
+    /// Whether it is a utility command.
+    #[inline]
+    pub(crate) fn is_utility(&self) -> bool {
+        // SAFETY: see `new`.
+        unsafe { !(*self.query).utilityStmt.is_null() }
+    }
+
+    /// Its text.
+    #[inline]
+    pub(crate) fn source(&self) -> Source {
+        // SAFETY: see `new`.
+        unsafe {
+            Source::new(
+                self.text,
+                (*self.query).stmt_location,
+                (*self.query).stmt_len,
+            )
+        }
+    }
+
+    /// Location, length, whether squashed and whether a parameter of its own, of each constant.
+    #[inline]
+    pub(crate) fn constants(&self) -> impl ExactSizeIterator<Item = (i32, i32, bool, bool)> {
+        // SAFETY: the state, when there is one, has that many places.
+        let places = unsafe {
+            self.state
+                .as_ref()
+                .map_or(&[] as &[pg_sys::LocationLen], |state| {
+                    match state.clocations_count {
+                        count if count > 0 => {
+                            std::slice::from_raw_parts(state.clocations, count as usize)
+                        }
+                        _ => &[],
+                    }
+                })
+        };
+        places.iter().map(compat::constant_place)
+    }
+
+    /// The highest number of a parameter of its own.
+    pub(crate) fn highest_parameter(&self) -> i32 {
+        // SAFETY: see `constants`.
+        unsafe { self.state.as_ref() }.map_or(0, |state| state.highest_extern_param_id)
+    }
+}

@@ -1,0 +1,160 @@
+//! Utility commands, as their hook sees them.
+
+use std::ffi::{CStr, c_char};
+
+use pgrx::pg_sys;
+use pgrx::pg_sys::NodeTag::*;
+
+use super::compat;
+use super::execution::Source;
+use super::session;
+
+/// A utility command before it is executed. Nothing of it is looked at afterwards: a ROLLBACK
+/// frees the command that is being executed.
+pub(crate) struct Utility {
+    statement: *mut pg_sys::PlannedStmt,
+    text: *const c_char,
+}
+
+/// How a command is to be counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Role {
+    /// It only leads to another statement, which is counted itself: EXECUTE, FETCH, …
+    Leads,
+    /// It runs nothing else: BEGIN, COMMIT, SAVEPOINT, …
+    Plain,
+    /// It may run other statements, which are nested in it.
+    Runs,
+}
+
+impl Utility {
+    /// # Safety
+    /// The hook's arguments, used before the command is executed.
+    #[inline]
+    pub(crate) unsafe fn new(statement: *mut pg_sys::PlannedStmt, text: *const c_char) -> Self {
+        Self { statement, text }
+    }
+
+    #[inline]
+    fn tag(&self) -> pg_sys::NodeTag {
+        // SAFETY: see `new`; a utility command always has its node.
+        unsafe { compat::tag((*self.statement).utilityStmt) }
+    }
+
+    /// How it is to be counted.
+    #[inline]
+    pub(crate) fn role(&self) -> Role {
+        match self.tag() {
+            T_ExecuteStmt | T_PrepareStmt | T_DeallocateStmt | T_DeclareCursorStmt
+            | T_FetchStmt | T_ClosePortalStmt => Role::Leads,
+            T_TransactionStmt => Role::Plain,
+            _ => Role::Runs,
+        }
+    }
+
+    /// Whether it may give a value as a bare word, which is not told from a name: SET and the like.
+    pub(crate) fn has_bare_values(&self) -> bool {
+        matches!(
+            self.tag(),
+            T_VariableSetStmt
+                | T_AlterSystemStmt
+                | T_AlterRoleSetStmt
+                | T_AlterDatabaseSetStmt
+                | T_AlterRoleStmt
+                | T_CreateRoleStmt
+                | T_CreateUserMappingStmt
+                | T_AlterUserMappingStmt
+                | T_CreateSubscriptionStmt
+                | T_AlterSubscriptionStmt
+        )
+    }
+
+    /// The query identifier. Another extension may have set it to zero to keep the executor from
+    /// counting the command a second time; then it is computed as the server does.
+    #[inline]
+    pub(crate) fn query_id(&self) -> u64 {
+        // SAFETY: see `new`.
+        match unsafe { (*self.statement).queryId as u64 } {
+            0 if session::has_query_ids() => self.computed_id(),
+            known => known,
+        }
+    }
+
+    #[cold]
+    fn computed_id(&self) -> u64 {
+        unsafe extern "C-unwind" {
+            // Without the frame that the bindings put around it: a hash of text or tree.
+            #[cfg(feature = "pg15")]
+            fn JumbleQuery(
+                query: *mut pg_sys::Query,
+                text: *const c_char,
+            ) -> *mut pg_sys::JumbleState;
+            #[cfg(not(feature = "pg15"))]
+            fn JumbleQuery(query: *mut pg_sys::Query) -> *mut pg_sys::JumbleState;
+        }
+        // SAFETY: a query node of a utility command, as parse analysis makes it.
+        unsafe {
+            let mut query = pg_sys::Query {
+                type_: T_Query,
+                commandType: pg_sys::CmdType::CMD_UTILITY,
+                utilityStmt: (*self.statement).utilityStmt,
+                stmt_location: (*self.statement).stmt_location,
+                stmt_len: (*self.statement).stmt_len,
+                ..Default::default()
+            };
+            #[cfg(feature = "pg15")]
+            JumbleQuery(&raw mut query, self.text);
+            #[cfg(not(feature = "pg15"))]
+            JumbleQuery(&raw mut query);
+            query.queryId as u64
+        }
+    }
+
+    /// Its text.
+    pub(crate) fn source(&self) -> Source {
+        // SAFETY: see `new`; the source text outlives the command.
+        unsafe {
+            Source::new(
+                self.text,
+                (*self.statement).stmt_location,
+                (*self.statement).stmt_len,
+            )
+        }
+    }
+
+    /// The command's name, such as `CREATE ROLE`.
+    pub(crate) fn name(&self) -> &'static [u8] {
+        unsafe extern "C-unwind" {
+            // As above: both look a constant up.
+            fn CreateCommandTag(statement: *mut pg_sys::Node) -> pg_sys::CommandTag::Type;
+            fn GetCommandTagName(tag: pg_sys::CommandTag::Type) -> *const c_char;
+        }
+        // SAFETY: see `new`; the name is a constant of the server.
+        unsafe {
+            CStr::from_ptr(GetCommandTagName(CreateCommandTag(
+                (*self.statement).utilityStmt,
+            )))
+        }
+        .to_bytes()
+    }
+}
+
+/// Rows that a command processed, where it counts rows.
+///
+/// # Safety
+/// `completion` must be null or the hook's argument.
+pub(crate) unsafe fn rows(completion: *const pg_sys::QueryCompletion) -> u64 {
+    use pg_sys::CommandTag::{
+        CMDTAG_COPY, CMDTAG_FETCH, CMDTAG_REFRESH_MATERIALIZED_VIEW, CMDTAG_SELECT,
+    };
+    // SAFETY: see above.
+    match unsafe { completion.as_ref() } {
+        Some(done) => match done.commandTag {
+            CMDTAG_COPY | CMDTAG_FETCH | CMDTAG_REFRESH_MATERIALIZED_VIEW | CMDTAG_SELECT => {
+                done.nprocessed
+            }
+            _ => 0,
+        },
+        None => 0,
+    }
+}
