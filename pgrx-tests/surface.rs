@@ -50,7 +50,11 @@ mod tests {
         let listed: Vec<String> = include_str!("../README.md")
             .lines()
             .filter(|line| line.starts_with("| `pgopt.") && line.matches('|').count() == 5)
-            .filter(|line| line.contains("superuser") || line.contains("anyone"))
+            .filter(|line| {
+                ["superuser", "anyone", "at server start"]
+                    .iter()
+                    .any(|who| line.contains(who))
+            })
             .map(|line| {
                 let cells: Vec<&str> = line.split('|').map(str::trim).collect();
                 format!("{} {} {}", cells[1], cells[2], cells[3]).replace('`', "")
@@ -58,8 +62,8 @@ mod tests {
             .collect();
         let defined = text(
             "SELECT string_agg(format('%s %s%s %s', name, boot_val, coalesce(unit, ''),
-                      CASE context WHEN 'superuser' THEN 'superuser' ELSE 'anyone' END),
-                    chr(10) ORDER BY name)
+                      CASE context WHEN 'superuser' THEN 'superuser' WHEN 'postmaster' THEN 'at server start' ELSE 'anyone' END),
+                    chr(10) ORDER BY name COLLATE \"C\")
                FROM pg_settings WHERE name LIKE 'pgopt.%'",
         );
         assert_eq!(listed.join("\n"), defined);

@@ -432,9 +432,11 @@ DECLARE
     role_oid oid := (SELECT oid FROM pg_roles WHERE rolname = role);
 BEGIN
     IF database IS NOT NULL AND database_oid IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_database', MESSAGE = format('database "%s" does not exist', database);
+        RAISE EXCEPTION USING ERRCODE = 'invalid_catalog_name', MESSAGE = format('database "%s" does not exist', database),
+            HINT = 'See view pgopt.statements for those with captured statements.';
     ELSIF role IS NOT NULL AND role_oid IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('role "%s" does not exist', role);
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('role "%s" does not exist', role),
+            HINT = 'See view pgopt.statements for those with captured statements.';
     END IF;
     RETURN pgopt.reset_statements_by_id(database_oid, role_oid, queryid);
 END

@@ -13,7 +13,7 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 use super::read::{self, Reader};
 use super::{info, latency, rows, transaction};
 use crate::error::{Error, Result};
-use crate::pg::srf::{Cell, return_rows};
+use crate::pg::srf::{Cell, row_function};
 use crate::pg::{clock, session as process};
 use crate::shmem::entry::Counter;
 use crate::shmem::header::Global;
@@ -31,39 +31,11 @@ fn shared() -> Result<&'static Shared> {
     })
 }
 
-/// Declares `$function`, of version-1 calling convention, to return `$rows`.
-macro_rules! row_function {
-    ($function:ident, $info:ident, $rows:expr) => {
-        #[doc(hidden)]
-        #[unsafe(no_mangle)]
-        pub extern "C" fn $info() -> &'static pg_sys::Pg_finfo_record {
-            const RECORD: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
-            &RECORD
-        }
-
-        #[doc(hidden)]
-        #[pg_guard]
-        #[unsafe(no_mangle)]
-        pub extern "C-unwind" fn $function(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-            let rows: fn(pg_sys::FunctionCallInfo) -> Result<Vec<Vec<Cell>>> = $rows;
-            match rows(call) {
-                // SAFETY: the declaration in SQL has the columns of these rows.
-                Ok(rows) => unsafe { return_rows(call, rows) },
-                Err(error) => {
-                    ErrorReport::from(error).report(PgLogLevel::ERROR);
-                    pg_sys::Datum::from(0)
-                }
-            }
-        }
-    };
-}
-
 row_function!(
     pgopt_statement_list,
     pg_finfo_pgopt_statement_list,
     |call| {
-        // SAFETY: the argument is declared boolean.
-        let with_text = unsafe { crate::pg::srf::argument::<bool>(call, 0) }.unwrap_or(true);
+        let with_text = call.boolean(0).unwrap_or(true);
         shared().map(|shared| {
             let reader = Reader::current();
             read::statements(shared, with_text)
@@ -109,11 +81,7 @@ row_function!(
 row_function!(
     pgopt_statement_histogram,
     pg_finfo_pgopt_statement_histogram,
-    |call| {
-        // SAFETY: the argument is declared bigint.
-        let query_id = unsafe { crate::pg::srf::argument::<i64>(call, 0) };
-        histogram_rows(query_id)
-    }
+    |call| { histogram_rows(call.bigint(0)) }
 );
 
 fn histogram_rows(query_id: Option<i64>) -> Result<Vec<Vec<Cell>>> {

@@ -93,9 +93,9 @@ pub(super) fn has_just_parsed(query_id: u64, source: &Source) -> bool {
     })
 }
 
-/// The literals of an execution of the statement parsed last, with the numbers of the parameters
-/// that stand for them; nothing if it is another one.
-pub(super) fn literals_of(query_id: u64, source: &Source) -> Vec<(u32, Vec<u8>)> {
+/// Hands each literal of an execution of the statement parsed last to `visit`, with the number of
+/// the parameter that stands for it; nothing if it is another statement's execution.
+pub(super) fn each_literal(query_id: u64, source: &Source, mut visit: impl FnMut(u32, &[u8])) {
     let found = LATEST.with(|latest| {
         let latest = latest
             .as_ref()
@@ -104,12 +104,12 @@ pub(super) fn literals_of(query_id: u64, source: &Source) -> Vec<(u32, Vec<u8>)>
     });
     let Some((mut constants, highest)) = found.filter(|(constants, _)| !constants.is_empty())
     else {
-        return Vec::new();
+        return;
     };
     let bytes = source.bytes();
     let range = statement_range(bytes, source.location, source.length);
     let statement = bytes.get(range.clone()).unwrap_or_default();
-    literals(
+    let places = literals(
         statement,
         range.start,
         &mut constants,
@@ -117,8 +117,8 @@ pub(super) fn literals_of(query_id: u64, source: &Source) -> Vec<(u32, Vec<u8>)>
         texts::rules(),
         texts::dialect(),
         REMEMBERED,
-    )
-    .into_iter()
-    .map(|(number, place)| (number, statement.get(place).unwrap_or_default().to_vec()))
-    .collect()
+    );
+    for (number, place) in places {
+        visit(number, statement.get(place).unwrap_or_default());
+    }
 }

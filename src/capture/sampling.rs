@@ -27,6 +27,8 @@ const RESERVOIR: usize = 2;
 const LATEST_AGE: u64 = 1_000_000;
 /// Bytes kept of one value; longer ones are left out.
 const LONGEST_VALUE: usize = 256;
+/// Bytes of the longest value whose shape is looked at.
+const LONGEST_LOOKED_AT: usize = 4096;
 /// Bytes kept of all values of a sample.
 const LONGEST_SAMPLE: usize = 2048;
 /// How often the lock of an entry's samples is tried.
@@ -109,10 +111,9 @@ fn parameters(execution: Execution, query_id: u64) -> Vec<Parameter> {
         .values()
         .map(|value| bound(&value, raw, now))
         .collect();
-    let literals = parsing::literals_of(query_id, &execution.source());
-    all.extend(
-        (literals.into_iter()).filter_map(|(number, token)| literal(number, token, raw, now)),
-    );
+    parsing::each_literal(query_id, &execution.source(), |number, token| {
+        all.extend(literal(number, token, raw, now));
+    });
     all
 }
 
@@ -120,6 +121,7 @@ fn bound(value: &Value, raw: bool, now: i64) -> Parameter {
     let keep = |bytes: &[u8]| match raw {
         true if bytes.len() <= LONGEST_VALUE => Kept::Value(bytes.to_vec()),
         true => Kept::Omitted,
+        false if bytes.len() > LONGEST_LOOKED_AT => Kept::Omitted,
         false => Kept::Shape(redact::value(value.type_oid, bytes, now)),
     };
     Parameter {
@@ -135,15 +137,16 @@ fn bound(value: &Value, raw: bool, now: i64) -> Parameter {
     }
 }
 
-fn literal(number: u32, token: Vec<u8>, raw: bool, now: i64) -> Option<Parameter> {
+fn literal(number: u32, token: &[u8], raw: bool, now: i64) -> Option<Parameter> {
     Some(Parameter {
         number: u16::try_from(number).ok()?,
         type_oid: 0,
         length: token.len() as u32,
         kept: match raw {
-            true if token.len() <= LONGEST_VALUE => Kept::Value(token),
+            true if token.len() <= LONGEST_VALUE => Kept::Value(token.to_vec()),
             true => Kept::Omitted,
-            false => redact::literal(&token, now),
+            false if token.len() > LONGEST_LOOKED_AT => Kept::Omitted,
+            false => redact::literal(token, now),
         },
     })
 }

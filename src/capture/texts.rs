@@ -16,7 +16,7 @@ use crate::pg::execution::{Execution, Source};
 use crate::pg::{session as process, version};
 use crate::settings;
 use crate::shmem::Shared;
-use crate::shmem::entry::{Entry, MORE_RELATIONS, TRUNCATED};
+use crate::shmem::entry::{Entry, MORE_RELATIONS, TEXTLESS, TRUNCATED};
 use crate::shmem::table::Pinned;
 
 /// Bytes kept of a text that is too long: enough to recognise it.
@@ -65,7 +65,7 @@ pub(super) fn parsed(
 #[inline]
 pub(super) fn complete(shared: &'static Shared, pinned: &Pinned, execution: Execution) {
     let entry = pinned.entry;
-    if entry.lacks_text() {
+    if entry.lacks_text() && entry.flags.load(Relaxed) & TEXTLESS == 0 {
         executed(shared, pinned, &execution.source());
     }
     if entry.relations[0].load(Relaxed) == 0 {
@@ -85,6 +85,8 @@ fn executed(shared: &'static Shared, pinned: &Pinned, source: &Source) {
         let truncated = statement.len() > limit;
         let text = statement.get(..limit).unwrap_or(statement).to_vec();
         keep(shared, pinned, Normalized { text, truncated });
+    } else {
+        pinned.entry.flags.fetch_or(TEXTLESS, Relaxed);
     }
 }
 

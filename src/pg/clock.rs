@@ -1,22 +1,28 @@
 //! What time it is.
 
-use std::sync::OnceLock;
-use std::time::Instant;
-
 use pgrx::pg_sys;
 
 /// Nanoseconds of a clock that never goes backwards, from some moment in the past.
 #[inline]
 pub(crate) fn nanoseconds() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let elapsed = START.get_or_init(Instant::now).elapsed();
-    elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos())
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: fills the structure it is given; this clock is always there.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// Microseconds since 2000-01-01 UTC, PostgreSQL's `timestamptz`.
+#[inline]
 pub(crate) fn now() -> i64 {
+    unsafe extern "C-unwind" {
+        // Without the frame that the bindings put around it: it raises no error.
+        fn GetCurrentTimestamp() -> pg_sys::TimestampTz;
+    }
     // SAFETY: asks the operating system.
-    unsafe { pg_sys::GetCurrentTimestamp() }
+    unsafe { GetCurrentTimestamp() }
 }
 
 /// When the command that is being executed arrived, likewise; costs no look at the clock.

@@ -79,14 +79,59 @@ pub(crate) unsafe fn return_rows(
     pg_sys::Datum::from(0)
 }
 
-/// The argument in place `number` of a call, if it is not null.
-///
-/// # Safety
-/// `call` must be the call information of a function whose argument is of type `T`.
-pub(crate) unsafe fn argument<T: pgrx::FromDatum>(
-    call: pg_sys::FunctionCallInfo,
-    number: usize,
-) -> Option<T> {
-    // SAFETY: see above.
-    unsafe { pgrx::fcinfo::pg_getarg(call, number) }
+/// A call of such a function.
+#[derive(Clone, Copy)]
+pub(crate) struct Call(pg_sys::FunctionCallInfo);
+
+impl Call {
+    /// # Safety
+    /// `call` must be what the server passed to the function.
+    pub(crate) unsafe fn new(call: pg_sys::FunctionCallInfo) -> Self {
+        Self(call)
+    }
+
+    /// The argument in place `number`, which must be declared `boolean`, if it is not null.
+    pub(crate) fn boolean(self, number: usize) -> Option<bool> {
+        // SAFETY: see `new`; any bits make a boolean of the server.
+        unsafe { pgrx::fcinfo::pg_getarg(self.0, number) }
+    }
+
+    /// The argument in place `number`, which must be declared `bigint`, if it is not null.
+    pub(crate) fn bigint(self, number: usize) -> Option<i64> {
+        // SAFETY: see `new`; any bits make a bigint.
+        unsafe { pgrx::fcinfo::pg_getarg(self.0, number) }
+    }
 }
+
+/// Defines the C function `$function` of version-1 calling convention that returns the rows that
+/// `$rows`, a function of a [`Call`], gives. The bindings' own row functions end at 32 columns.
+macro_rules! row_function {
+    ($function:ident, $info:ident, $rows:expr) => {
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $info() -> &'static pg_sys::Pg_finfo_record {
+            const RECORD: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+            &RECORD
+        }
+
+        #[doc(hidden)]
+        #[pg_guard]
+        #[unsafe(no_mangle)]
+        pub extern "C-unwind" fn $function(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+            let rows: fn($crate::pg::srf::Call) -> Result<Vec<Vec<Cell>>> = $rows;
+            // SAFETY: the server's own call, of a function whose declaration in SQL has the
+            // columns of these rows.
+            unsafe {
+                match rows($crate::pg::srf::Call::new(call)) {
+                    Ok(rows) => $crate::pg::srf::return_rows(call, rows),
+                    Err(error) => {
+                        ErrorReport::from(error).report(PgLogLevel::ERROR);
+                        pg_sys::Datum::from(0)
+                    }
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use row_function;

@@ -30,6 +30,8 @@ pub(crate) const UTILITY: u32 = 1;
 pub(crate) const TRUNCATED: u32 = 2;
 /// The text stands for statements that failed before they could be told apart.
 pub(crate) const UNIDENTIFIED: u32 = 4;
+/// An execution found no text that could be kept; only a fresh parse will.
+pub(crate) const TEXTLESS: u32 = 16;
 /// More relations are touched than are remembered.
 pub(crate) const MORE_RELATIONS: u32 = 8;
 
