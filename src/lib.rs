@@ -6,7 +6,8 @@
 //! # Words
 //! | word | meaning |
 //! |---|---|
-//! | statement | a normalised query (query id, database, role) with its counters |
+//! | statement | a normalised query (query id, database, role) with its counters and latency histogram |
+//! | sample | one execution of a statement kept with what may be kept of its parameters |
 //! | workload | the statements advice is computed for, each with a weight |
 //! | candidate | an index that could help at least one statement |
 //! | hypothetical index | a candidate shown to the planner inside one planning call, and nowhere else |
@@ -18,10 +19,12 @@
 //! Imports go down only; a test holds the floors (`floors.rs`).
 //! ```text
 //! lib
+//! worker                      the housekeeper: frees places, saves
 //! hooks                       the server's hooks, doorways only       (and each room's api.rs)
 //! advisor, status             workload -> candidates -> costs -> selection -> evidence
 //! workload                    which statements, with which weights; the planning sandbox
-//! whatif                      hypothetical and hidden indexes
+//! capture, whatif             what the hooks saw, counted; hypothetical and hidden indexes
+//! shmem                       structures shared by all processes; each file says how it locks
 //! pg, settings, error         the door to the server's C interface; settings; one error type
 //! ```
 
