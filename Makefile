@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo demo-stop test lint install bench-size bench-cost clean
+.PHONY: help setup demo demo-stop test lint install bench-size bench-cost bench-overhead clean
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -33,6 +33,9 @@ bench-size: setup ## Compare the sizes of hypothetical indexes with those of rea
 
 bench-cost: setup ## Compare the costs of plans with hypothetical and with real indexes, on large tables
 	@bench/accuracy.sh cost
+
+bench-overhead: setup ## Compare what pgopt costs other statements with what pg_stat_statements does; 40 minutes
+	@bench/overhead.sh
 
 install: setup ## Build for and install into another server: make install PG_CONFIG=/path/to/pg_config
 	@scripts/install.sh $(PG_CONFIG)
