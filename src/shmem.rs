@@ -70,6 +70,7 @@ impl Shared {
     }
 
     /// Whether a place is taken.
+    #[cfg(test)]
     pub(crate) fn is_taken(&self, place: usize) -> bool {
         self.places.is_taken(place)
     }

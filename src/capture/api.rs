@@ -115,6 +115,7 @@ fn milliseconds(nanoseconds: u64) -> f64 {
 }
 
 #[pg_extern(sql = false)]
+#[allow(clippy::type_complexity, reason = "the row is the signature")]
 fn transaction_stats() -> std::result::Result<
     TableIterator<
         'static,

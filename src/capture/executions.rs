@@ -56,7 +56,7 @@ pub(crate) fn begin(execution: Execution) {
     };
     let number = EXECUTIONS.get().wrapping_add(1);
     EXECUTIONS.set(number);
-    let started = (number % MEASURED == 0).then(clock::nanoseconds);
+    let started = number.is_multiple_of(MEASURED).then(clock::nanoseconds);
     let open = Open {
         execution: execution.id(),
         query_id,

@@ -321,6 +321,8 @@ pub(crate) fn has_literals(statement: &[u8], dialect: Dialect) -> bool {
 const LONGEST_USUAL_PARAMETER: usize = 4;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod properties;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests;

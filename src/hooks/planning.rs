@@ -10,6 +10,7 @@ use pgrx::{pg_guard, pg_sys};
 
 use crate::capture::planning;
 use crate::pg::code_guard;
+use crate::pg::compat;
 use crate::pg::errors::watch;
 use crate::pg::index_info::PlannerRelation;
 use crate::pg::ports::explain_one_query as port;
@@ -98,7 +99,7 @@ unsafe fn timed_planner(
         if !planning::is_watched() {
             return next_planner(query, text, cursor_options, parameters);
         }
-        let query_id = (*query).queryId as u64;
+        let query_id = compat::query_id((*query).queryId);
         let mut planned = std::ptr::null_mut();
         let call = planning::enter();
         watch(

@@ -255,3 +255,17 @@ pub(crate) fn constant_place(place: &pg_sys::LocationLen) -> (i32, i32, bool, bo
         (place.location, place.length, false, false)
     }
 }
+
+/// A query identifier as this crate has it: signed only since 18, and then of the same bits.
+#[cfg(not(feature = "pg18"))]
+#[inline]
+pub(crate) fn query_id(id: u64) -> u64 {
+    id
+}
+
+/// See above.
+#[cfg(feature = "pg18")]
+#[inline]
+pub(crate) fn query_id(id: i64) -> u64 {
+    id as u64
+}

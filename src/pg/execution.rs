@@ -70,7 +70,7 @@ impl Execution {
     #[inline]
     pub(crate) fn query_id(&self) -> u64 {
         // SAFETY: see `new`; a query description always has its plan.
-        unsafe { (*(*self.0).plannedstmt).queryId as u64 }
+        unsafe { compat::query_id((*(*self.0).plannedstmt).queryId) }
     }
 
     /// Rows processed by the run that just ended.
@@ -160,7 +160,7 @@ impl Execution {
     }
 }
 
-/// How many numbers [`Usage::since`] gives.
+/// How many numbers [`Usage::add_since`] gives.
 pub(crate) const USAGE: usize = 17;
 
 /// The resources this process has used so far.
@@ -188,13 +188,8 @@ impl Usage {
     /// temporary reading and writing), WAL (records, full page images, bytes).
     #[inline]
     pub(crate) fn add_since(&self, sums: &mut [u64; USAGE]) {
-        // SAFETY: plain counters of this process.
-        let (now, wal) = unsafe {
-            (
-                &*(&raw const pg_sys::pgBufferUsage),
-                &*(&raw const pg_sys::pgWalUsage),
-            )
-        };
+        let Self { buffers, wal } = Self::now();
+        let now = &buffers;
         let then = &self.buffers;
         let blocks = |now: i64, then: i64| (now - then) as u64;
         sums[0] += blocks(now.shared_blks_hit, then.shared_blks_hit);

@@ -31,7 +31,7 @@ impl Analysed {
     #[inline]
     pub(crate) fn query_id(&self) -> u64 {
         // SAFETY: see `new`.
-        unsafe { (*self.query).queryId as u64 }
+        unsafe { compat::query_id((*self.query).queryId) }
     }
 
     /// Whether it is a utility command.

@@ -74,7 +74,7 @@ impl Utility {
     #[inline]
     pub(crate) fn query_id(&self) -> u64 {
         // SAFETY: see `new`.
-        match unsafe { (*self.statement).queryId as u64 } {
+        match unsafe { compat::query_id((*self.statement).queryId) } {
             0 if session::has_query_ids() => self.computed_id(),
             known => known,
         }
@@ -106,7 +106,7 @@ impl Utility {
             JumbleQuery(&raw mut query, self.text);
             #[cfg(not(feature = "pg15"))]
             JumbleQuery(&raw mut query);
-            query.queryId as u64
+            compat::query_id(query.queryId)
         }
     }
 

@@ -59,6 +59,7 @@ impl Bitmap {
     }
 
     /// Whether a place is taken.
+    #[cfg(test)]
     pub(crate) fn is_taken(&self, place: usize) -> bool {
         (self.words.get(place / 64))
             .is_some_and(|word| word.load(Acquire) & (1 << (place % 64)) != 0)
