@@ -291,7 +291,7 @@ SELECT d.datname AS database,
   FROM pgopt.latency_list() AS l
   LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) l.database_id;
 COMMENT ON VIEW pgopt.latency IS
-'Execution times over all statements of each database that clients sent, those that gave their place to others included; in ms, percentiles within 6 %';
+'Execution times over all queries that clients sent to each database, utility commands left aside, evicted statements included; in ms, percentiles within 6 %';
 COMMENT ON COLUMN pgopt.latency.database IS 'name of the database';
 COMMENT ON COLUMN pgopt.latency.calls IS 'executions';
 COMMENT ON COLUMN pgopt.latency.total_time IS 'their time, in ms';

@@ -214,7 +214,7 @@ make_sparse() { as_other truncate -s 2G "$FILE"; }
 make_link() { as_other ln -s "$FILE" "$FILE"; }
 
 for length in 0 1 8 31; do damaged "cut to $length bytes" 'it is shorter than its header' cut "$length"; done
-for length in 32 33 "$((SIZE / 2))" "$((SIZE - 1))" "$((SIZE + 1))" 2G; do
+for length in 32 "$((SIZE / 2))" "$((SIZE - 1))" "$((SIZE + 1))" 2G; do
     damaged "cut to $length bytes" 'its length is not the one in its header' cut "$length"
 done
 damaged 'a bit of the magic' 'it does not start as ours do' flip 3
@@ -382,7 +382,7 @@ contains 'pgopt.sample_parameters = raw keeps values' "$(value 'SELECT parameter
 reload pgopt.sample_parameters none
 ask "SELECT 815 AS no_sample, 'x'" >/dev/null
 lacks 'pgopt.sample_parameters = none keeps none' "$(value 'SELECT parameters FROM pgopt.statement_samples')" '815'
-exec {ASK}>&-
+printf '\\q\n' >&"$ASK"
 wait "$SESSION_PID" || true
 run postgres 'ALTER SYSTEM RESET ALL'
 value 'SELECT pg_reload_conf()' >/dev/null

@@ -6,6 +6,7 @@ use crate::pg::clock;
 use crate::pg::execution::{Execution, USAGE, Usage};
 use crate::pg::local::Local;
 use crate::shmem::Shared;
+use crate::shmem::entry::Key;
 use crate::shmem::header::Global;
 
 /// Executions open at once in one session that are followed; cursors beyond are not counted.
@@ -146,7 +147,10 @@ pub(crate) fn end(execution: Execution) {
         return;
     };
     let started = open.cost.map(|_| clock::nanoseconds());
-    let key = session::key(open.query_id);
+    let key = Key {
+        top_level: open.top_level,
+        ..session::key(open.query_id)
+    };
     let finished = Finished {
         time: open.time,
         rows: open.rows,
@@ -204,8 +208,10 @@ pub(crate) fn end_all() {
         return;
     };
     for open in left.iter().filter(|open| open.time > 0) {
-        let mut key = session::key(open.query_id);
-        key.top_level = open.top_level;
+        let key = Key {
+            top_level: open.top_level,
+            ..session::key(open.query_id)
+        };
         if let Some(pinned) = record::entry(shared, &key, 0) {
             record::finished(
                 pinned.entry,

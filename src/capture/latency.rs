@@ -7,7 +7,7 @@ use super::histogram::{lower_bound, percentile, upper_bound};
 use super::read::{self, Statement};
 use crate::pg::srf::Cell;
 use crate::shmem::Shared;
-use crate::shmem::entry::{BUCKETS, Counter};
+use crate::shmem::entry::{BUCKETS, Counter, UTILITY};
 
 /// All executions of a database.
 struct Sum {
@@ -29,8 +29,10 @@ impl Default for Sum {
 /// The rows of `pgopt.latency_list`: one per database, evicted statements included.
 pub(super) fn rows(shared: &'static Shared) -> Vec<Vec<Cell>> {
     let mut sums: BTreeMap<u32, Sum> = BTreeMap::new();
-    // What functions run is part of the statement that called them.
-    for statement in read::statements(shared, false).filter(|statement| statement.key.top_level) {
+    // What functions run is part of the statement that called them; BEGIN and COMMIT would hide
+    // slow queries, and maintenance make fast ones look slow.
+    let counts = |statement: &Statement| statement.key.top_level && statement.flags & UTILITY == 0;
+    for statement in read::statements(shared, false).filter(counts) {
         let sum = sums.entry(statement.key.database).or_default();
         sum.calls += statement.get(Counter::Calls);
         sum.time += statement.get(Counter::TotalTime);

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::fence;
 
 use super::Shared;
-use super::entry::{Counter, DYING, Entry, FREE, Key, LIVE};
+use super::entry::{Counter, DYING, Entry, FREE, Key, LIVE, UTILITY};
 use super::header::{Global, Rest};
 
 /// Being freed by one process.
@@ -221,7 +221,12 @@ impl Shared {
     fn fold(&self, entry: &Entry) {
         let calls = entry.get(Counter::Calls);
         self.header.add(Global::EvictedCalls, calls);
-        let Some(rest) = Rest::of(self.rests, entry.key().database).filter(|_| calls > 0) else {
+        // Only what counts for a database's latency: queries that clients sent.
+        let key = entry.key();
+        if calls == 0 || !key.top_level || entry.flags.load(Relaxed) & UTILITY != 0 {
+            return;
+        }
+        let Some(rest) = Rest::of(self.rests, key.database) else {
             return;
         };
         rest.calls.fetch_add(calls, Relaxed);
