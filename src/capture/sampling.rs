@@ -40,11 +40,15 @@ pub(super) fn wanted(entry: &Entry, time: u64) -> u32 {
     if settings::sample_parameters() == Keep::None {
         return 0;
     }
-    let [slowest, latest, ..] = &entry.samples;
+    let latest = &entry.samples[LATEST];
     let now = clock::command_start() as u64;
     let calls = entry.get(Counter::Calls).max(1);
-    let mut wanted = u32::from(time > slowest.duration.load(Relaxed)) << SLOWEST;
-    wanted |= u32::from(now.saturating_sub(latest.at.load(Relaxed)) >= LATEST_AGE) << LATEST;
+    let mut wanted = 0;
+    // The first execution needs one place only, and many statements have no other.
+    if calls > 1 {
+        wanted |= u32::from(time >= entry.get(Counter::MaxTime)) << SLOWEST;
+        wanted |= u32::from(now.saturating_sub(latest.at.load(Relaxed)) >= LATEST_AGE) << LATEST;
+    }
     let drawn = drawn(now ^ time, calls);
     if drawn < (SAMPLES - RESERVOIR) as u64 {
         wanted |= 1 << (RESERVOIR as u64 + drawn);

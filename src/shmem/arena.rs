@@ -9,14 +9,17 @@
 //! means (a pinned entry, a sample's lock) that it is not given back meanwhile.
 
 use std::cell::UnsafeCell;
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 
 use super::bitmap::Bitmap;
 
 /// Bytes of one block.
 pub(crate) const BLOCK: usize = 256;
 const PAYLOAD: usize = BLOCK - 4;
+
+/// Where this process took its last block: the next one is likely to be free.
+static NEAR: AtomicUsize = AtomicUsize::new(0);
 
 /// One block: the number of the next one plus 1, and data.
 #[repr(C)]
@@ -48,7 +51,8 @@ impl Arena {
         Self { blocks, taken }
     }
 
-    /// Stores `parts`, one after the other, as one value; `None` when there is no room.
+    /// Stores `parts`, one after the other, as one value; `None` when there is no room. A process
+    /// begins to look for room at `hint` and goes on where it was.
     pub(crate) fn store(&self, parts: &[&[u8]], hint: usize) -> Option<Handle> {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         let mut handle = Handle {
@@ -58,10 +62,12 @@ impl Arena {
         // Built from the end, so that each block knows the next one when it is written.
         let mut start = length.div_ceil(PAYLOAD).saturating_sub(1) * PAYLOAD;
         loop {
-            let Some(place) = self.taken.take(hint) else {
+            let near = NEAR.load(Relaxed);
+            let Some(place) = self.taken.take(if near == 0 { hint } else { near }) else {
                 self.free(handle);
                 return None;
             };
+            NEAR.store(place, Relaxed);
             let block = self.blocks.get(place)?;
             block.next.store(handle.first, Relaxed);
             fill(block, parts, start);
