@@ -161,7 +161,7 @@ fn reset_statements(
             && is_meant(role.map(u64::from), key.role.into())
             && is_meant(query_id.map(|id| id as u64), key.query_id)
         {
-            let seen = [Counter::Calls, Counter::Errors, Counter::Plans];
+            let seen = [Counter::Calls, Counter::Errors];
             reset += i64::from(seen.iter().any(|counter| pinned.entry.get(*counter) > 0));
             shared.zero(&pinned, now);
         }

@@ -2,9 +2,9 @@
 
 use super::record::{self, Finished};
 use super::{failures, planning, sampling, session, texts, transaction};
-use crate::pg::clock;
 use crate::pg::execution::{Execution, USAGE, Usage};
 use crate::pg::local::Local;
+use crate::pg::{clock, session as process};
 use crate::shmem::Shared;
 use crate::shmem::entry::Key;
 use crate::shmem::header::Global;
@@ -40,8 +40,19 @@ pub(crate) struct Run {
 #[inline]
 pub(crate) fn announce(execution: Execution) {
     let query_id = execution.query_id();
-    if query_id != 0 && !session::is_nested() && session::shared().is_some() {
-        failures::at(query_id);
+    if query_id != 0 && !session::is_nested() && is_clients() && session::shared().is_some() {
+        failures::at(query_id, false);
+    }
+}
+
+/// A nested execution failed before it began.
+pub(crate) fn failed_to_begin(execution: Execution, sqlstate: i32) {
+    let query_id = execution.query_id();
+    let Some(shared) = session::tracking().filter(|_| query_id != 0) else {
+        return;
+    };
+    if let Some(pinned) = failures::count(shared, query_id, 0, sqlstate, 0) {
+        texts::complete(shared, &pinned, execution);
     }
 }
 
@@ -55,21 +66,27 @@ pub(crate) fn begin(execution: Execution) {
     let Some(shared) = session::tracking() else {
         return;
     };
+    let top_level = !session::is_nested();
+    if top_level && !is_clients() {
+        return;
+    }
     let number = EXECUTIONS.get().wrapping_add(1);
     EXECUTIONS.set(number);
     let started = number.is_multiple_of(MEASURED).then(clock::nanoseconds);
     let open = Open {
         execution: execution.id(),
         query_id,
-        top_level: !session::is_nested(),
+        top_level,
         time: 0,
         rows: 0,
         usage: [0; USAGE],
         cost: started.map(|_| 0),
     };
+    // The description of an execution that was cut short may be used again for this one.
+    if let Some(cut_short) = take(execution) {
+        count_cut_short(shared, &cut_short);
+    }
     let is_followed = OPEN.with(|all| {
-        // The description of an execution that was cut short may be used again for this one.
-        all.retain(|other| other.execution != open.execution);
         let has_room = all.len() < MOST_OPEN;
         if has_room {
             all.push(open);
@@ -82,6 +99,11 @@ pub(crate) fn begin(execution: Execution) {
     if let Some(started) = started {
         add_cost(execution, started);
     }
+}
+
+#[inline]
+fn is_clients() -> bool {
+    process::serves_client(std::ptr::null())
 }
 
 /// Whether an execution is being followed.
@@ -168,6 +190,7 @@ pub(crate) fn end(execution: Execution) {
         sampling::take(shared, &key, execution, wanted, &finished);
     }
     if open.top_level {
+        failures::finished();
         transaction::statement(open.query_id, open.time);
     }
     if let (Some(cost), Some(started)) = (open.cost, started) {
@@ -207,23 +230,32 @@ pub(crate) fn end_all() {
     let Some(shared) = session::shared() else {
         return;
     };
-    for open in left.iter().filter(|open| open.time > 0) {
-        let key = Key {
-            top_level: open.top_level,
-            ..session::key(open.query_id)
-        };
-        if let Some(pinned) = record::entry(shared, &key, 0) {
-            record::finished(
-                pinned.entry,
-                &Finished {
-                    time: open.time,
-                    rows: open.rows,
-                    usage: &open.usage,
-                    jit: None,
-                    workers: (0, 0),
-                    planning: None,
-                },
-            );
-        }
+    for open in &left {
+        count_cut_short(shared, open);
+    }
+}
+
+/// Counts what ended without an error of its own, and not in the ordinary way.
+#[cold]
+fn count_cut_short(shared: &'static Shared, open: &Open) {
+    if open.time == 0 {
+        return;
+    }
+    let key = Key {
+        top_level: open.top_level,
+        ..session::key(open.query_id)
+    };
+    if let Some(pinned) = record::entry(shared, &key, 0) {
+        record::finished(
+            pinned.entry,
+            &Finished {
+                time: open.time,
+                rows: open.rows,
+                usage: &open.usage,
+                jit: None,
+                workers: (0, 0),
+                planning: None,
+            },
+        );
     }
 }

@@ -1,8 +1,10 @@
 //! Times of planning, kept until the plan's execution ends, so that both are counted at once.
 
+use std::ffi::c_char;
+
 use super::{failures, record, session};
-use crate::pg::clock;
 use crate::pg::local::Local;
+use crate::pg::{clock, session as process};
 use crate::shmem::entry::Key;
 
 /// The last statement that was planned and not executed yet.
@@ -17,9 +19,9 @@ pub(crate) struct Call {
 
 /// Whether a call of the planner is to be watched: timed, and what it runs known as nested.
 #[inline]
-pub(crate) fn is_watched() -> bool {
+pub(crate) fn is_watched(text: *const c_char) -> bool {
     match session::is_nested() {
-        false => session::shared().is_some(),
+        false => process::serves_client(text) && session::shared().is_some(),
         true => session::tracking().is_some(),
     }
 }

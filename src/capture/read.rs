@@ -65,7 +65,7 @@ pub(crate) fn statements(
         .filter_map(move |place| shared.at(session, place))
         .filter(|pinned| {
             let entry = pinned.entry;
-            [Counter::Calls, Counter::Errors, Counter::Plans]
+            [Counter::Calls, Counter::Errors]
                 .into_iter()
                 .any(|counter| entry.get(counter) > 0)
         })

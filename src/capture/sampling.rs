@@ -1,7 +1,7 @@
 //! Which executions are kept as samples, and with what of their parameters.
 //!
 //! Of each statement four: the slowest, the latest (looked at once a second at most), and a
-//! reservoir of two in which every execution has had the same chance.
+//! reservoir of two in which every execution but the first has had the same chance.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -40,16 +40,16 @@ pub(super) fn wanted(entry: &Entry, time: u64) -> u32 {
     if settings::sample_parameters() == Keep::None {
         return 0;
     }
-    let latest = &entry.samples[LATEST];
+    let [slowest, latest, ..] = &entry.samples;
     let now = clock::command_start() as u64;
     let calls = entry.get(Counter::Calls).max(1);
-    let mut wanted = 0;
-    // The first execution needs one place only, and many statements have no other.
-    if calls > 1 {
-        wanted |= u32::from(time >= entry.get(Counter::MaxTime)) << SLOWEST;
-        wanted |= u32::from(now.saturating_sub(latest.at.load(Relaxed)) >= LATEST_AGE) << LATEST;
+    let mut wanted = u32::from(time > slowest.duration.load(Relaxed)) << SLOWEST;
+    // Many statements have one execution only: that one is the slowest, and needs no other place.
+    if calls == 1 {
+        return wanted;
     }
-    let drawn = drawn(now ^ time, calls);
+    wanted |= u32::from(now.saturating_sub(latest.at.load(Relaxed)) >= LATEST_AGE) << LATEST;
+    let drawn = drawn(now ^ time, calls - 1);
     if drawn < (SAMPLES - RESERVOIR) as u64 {
         wanted |= 1 << (RESERVOIR as u64 + drawn);
     }

@@ -24,6 +24,9 @@ const PREFIX: usize = 1024;
 
 const UNIDENTIFIED_TEXT: &[u8] = b"<failed before it could be identified>";
 
+/// Instead of a nested statement's text that cannot be told from its command's.
+const NESTED_TEXT: &[u8] = b"<query of a utility command>";
+
 /// How string literals are read here and now.
 pub(super) fn dialect() -> Dialect {
     Dialect {
@@ -45,6 +48,9 @@ pub(super) fn parsed(
     constants: &mut [Constant],
     highest_parameter: i32,
 ) {
+    if let Some(command) = surrounding(pinned, source) {
+        return utility(shared, pinned, &command, NESTED_TEXT);
+    }
     let bytes = source.bytes();
     let range = statement_range(bytes, source.location, source.length);
     let statement = bytes.get(range.clone()).unwrap_or_default();
@@ -73,8 +79,16 @@ pub(super) fn complete(shared: &'static Shared, pinned: &Pinned, execution: Exec
     }
 }
 
+/// The command that a nested statement is written in, as EXPLAIN's is.
+fn surrounding(pinned: &Pinned, source: &Source) -> Option<Source> {
+    super::utility::running_in(source).filter(|_| !pinned.entry.key().top_level)
+}
+
 #[cold]
 fn executed(shared: &'static Shared, pinned: &Pinned, source: &Source) {
+    if let Some(command) = surrounding(pinned, source) {
+        return utility(shared, pinned, &command, NESTED_TEXT);
+    }
     let bytes = source.bytes();
     let range = statement_range(bytes, source.location, source.length);
     let statement = bytes.get(range).unwrap_or_default();

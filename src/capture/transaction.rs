@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{executions, planning, session};
+use super::{executions, failures, planning, session};
 use crate::pg::local::Local;
 use crate::pg::{clock, session as process};
 use crate::settings;
@@ -89,6 +89,7 @@ pub(crate) fn totals() -> Totals {
 pub(crate) fn end() {
     executions::end_all();
     planning::flush();
+    failures::forget();
     let totals = TOTALS.get();
     if totals.statements == 0 {
         return;

@@ -4,11 +4,23 @@ use super::record::{self, Finished};
 use super::{failures, session, texts, transaction};
 use crate::pg::clock;
 use crate::pg::execution::{Source, USAGE, Usage};
+use crate::pg::local::Local;
 use crate::pg::utility::{Role, Utility};
 use crate::settings;
 use crate::shmem::Shared;
 use crate::shmem::entry::UTILITY;
 use crate::shmem::table::Pinned;
+
+/// Where the text is of the innermost command that is being executed.
+static RUNNING: Local<Option<Source>> = Local::new(None);
+
+/// The innermost command that is being executed, if `source` is in the same text: then a nested
+/// statement's own place is not known, and its text may hold all that is in the command's.
+pub(super) fn running_in(source: &Source) -> Option<Source> {
+    RUNNING
+        .get()
+        .filter(|running| running.is_of_same_text(source))
+}
 
 /// A command that is being executed and counted.
 pub(crate) struct Call {
@@ -21,6 +33,7 @@ pub(crate) struct Call {
     started: u64,
     usage: Usage,
     nested_before: bool,
+    running_before: Option<Source>,
 }
 
 /// Begins to count a command; `None` if it is not to be counted.
@@ -34,11 +47,15 @@ pub(crate) fn begin(utility: &Utility, role: Role) -> Option<Call> {
     if query_id == 0 {
         return None;
     }
-    failures::at(query_id);
+    failures::at(query_id, true);
+    let source = utility.source();
+    let running_before = RUNNING.get();
+    RUNNING.set(Some(source));
     Some(Call {
         shared,
         query_id,
-        source: utility.source(),
+        source,
+        running_before,
         name: utility.name(),
         bare_values: utility.has_bare_values(),
         in_transaction: role != Role::Plain,
@@ -52,7 +69,7 @@ impl Call {
     /// It came to its end, having processed `rows`.
     pub(crate) fn finish(&self, rows: u64) {
         let time = clock::nanoseconds().saturating_sub(self.started);
-        session::set_nested(self.nested_before);
+        self.leave();
         let mut usage = [0; USAGE];
         self.usage.add_since(&mut usage);
         let finished = Finished {
@@ -68,6 +85,9 @@ impl Call {
             record::finished(pinned.entry, &finished);
             self.complete(&pinned);
         }
+        if key.top_level {
+            failures::finished();
+        }
         if self.in_transaction && key.top_level {
             transaction::statement(self.query_id, time);
         }
@@ -76,10 +96,15 @@ impl Call {
     /// It failed.
     pub(crate) fn fail(&self, sqlstate: i32) {
         let time = clock::nanoseconds().saturating_sub(self.started);
-        session::set_nested(self.nested_before);
+        self.leave();
         if let Some(pinned) = failures::count(self.shared, self.query_id, UTILITY, sqlstate, time) {
             self.complete(&pinned);
         }
+    }
+
+    fn leave(&self) {
+        session::set_nested(self.nested_before);
+        RUNNING.set(self.running_before);
     }
 
     fn complete(&self, pinned: &Pinned) {

@@ -1,5 +1,7 @@
 //! Parse analysis, the executor, errors and the ends of transactions.
 
+use std::ffi::CStr;
+
 use pgrx::{PgLogLevel, pg_sys};
 
 use crate::capture::{executions, failures, parsing, session, transaction};
@@ -86,10 +88,19 @@ unsafe extern "C-unwind" fn analyze(
 unsafe extern "C-unwind" fn start(desc: *mut pg_sys::QueryDesc, flags: i32) {
     // SAFETY: as above.
     unsafe {
-        executions::announce(Execution::new(desc));
-        match PREVIOUS.get().start {
+        let execution = Execution::new(desc);
+        let next = || match PREVIOUS.get().start {
             Some(hook) => hook(desc, flags),
             None => standard_ExecutorStart(desc, flags),
+        };
+        // The error of a client's statement is reported; that of a nested one may be caught.
+        if session::is_nested() && session::tracking().is_some() {
+            watch(next, |sqlstate| {
+                executions::failed_to_begin(execution, sqlstate)
+            });
+        } else {
+            executions::announce(execution);
+            next();
         }
         executions::begin(Execution::new(desc));
     }
@@ -184,7 +195,12 @@ unsafe extern "C-unwind" fn log(error: *mut pg_sys::ErrorData) {
     // SAFETY: as above.
     unsafe {
         if (*error).elevel >= PgLogLevel::ERROR as i32 {
-            failures::reported((*error).sqlerrcode);
+            let message = (*error).message_id;
+            let message = match message.is_null() {
+                true => &[],
+                false => CStr::from_ptr(message).to_bytes(),
+            };
+            failures::reported((*error).sqlerrcode, message);
         }
         if let Some(hook) = PREVIOUS.get().log {
             hook(error);

@@ -96,7 +96,7 @@ unsafe fn timed_planner(
 ) -> *mut pg_sys::PlannedStmt {
     // SAFETY: the arguments are passed on as they came. Nothing in these frames has to be dropped.
     unsafe {
-        if !planning::is_watched() {
+        if !planning::is_watched(text) {
             return next_planner(query, text, cursor_options, parameters);
         }
         let query_id = compat::query_id((*query).queryId);

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use pgrx::pg_sys;
 
-use crate::capture::{session, utility};
+use crate::capture::{parsing, session, utility};
 use crate::pg::errors::watch;
 use crate::pg::local::Local;
 use crate::pg::utility::{Role, Utility, rows};
@@ -64,6 +64,12 @@ unsafe extern "C-unwind" fn process(
         }
         let command = Utility::new(statement, text);
         let role = command.role();
+        if role == Role::Leads
+            && session::tracking().is_some()
+            && let Some(mut cursor) = command.cursor()
+        {
+            parsing::declared(&mut cursor);
+        }
         match utility::begin(&command, role) {
             Some(call) => {
                 watch(next, |sqlstate| call.fail(sqlstate));

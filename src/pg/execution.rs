@@ -40,6 +40,17 @@ impl Source {
         unsafe { CStr::from_ptr(self.text) }.to_bytes()
     }
 
+    /// Whether a client sent it, if it is not nested in another statement.
+    #[inline]
+    pub(crate) fn is_clients(&self) -> bool {
+        super::session::serves_client(self.text)
+    }
+
+    /// Whether it is a piece of the same text in memory.
+    pub(crate) fn is_of_same_text(&self, other: &Source) -> bool {
+        std::ptr::eq(self.text, other.text)
+    }
+
     /// Whether it is the same piece of the same text in memory.
     pub(crate) fn is_same(&self, other: &Source) -> bool {
         std::ptr::eq(self.text, other.text) && self.location == other.location

@@ -27,6 +27,25 @@ impl Analysed {
         Self { query, text, state }
     }
 
+    /// A query of a utility command at that place of its text, with what computing its identifier
+    /// brought.
+    ///
+    /// # Safety
+    /// As for `new`, during the utility hook's call.
+    pub(crate) unsafe fn within(
+        query: *mut pg_sys::Query,
+        text: *const c_char,
+        state: *const pg_sys::JumbleState,
+        (location, length): (i32, i32),
+    ) -> Self {
+        // SAFETY: see above.
+        unsafe {
+            (*query).stmt_location = location;
+            (*query).stmt_len = length;
+        }
+        Self { query, text, state }
+    }
+
     /// The query identifier; 0 when there is none.
     #[inline]
     pub(crate) fn query_id(&self) -> u64 {
@@ -39,6 +58,15 @@ impl Analysed {
     pub(crate) fn is_utility(&self) -> bool {
         // SAFETY: see `new`.
         unsafe { !(*self.query).utilityStmt.is_null() }
+    }
+
+    /// Says where in the text the query alone is; its plan will say the same.
+    pub(crate) fn set_place(&mut self, start: usize, length: usize) {
+        // SAFETY: see `new`; the fields say nothing but this.
+        unsafe {
+            (*self.query).stmt_location = i32::try_from(start).unwrap_or(-1);
+            (*self.query).stmt_len = i32::try_from(length).unwrap_or(0);
+        }
     }
 
     /// Its text.

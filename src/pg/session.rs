@@ -47,6 +47,19 @@ pub(crate) fn has_command() -> bool {
     unsafe { !pg_sys::debug_query_string.is_null() }
 }
 
+/// Whether what is analysed, planned (with the source text `text`) or executed now is a client's
+/// statement, if it is not nested in one. It is not when the end of a transaction runs a query of
+/// its own, as a deferred constraint does: then there is no portal, and the text is another one.
+#[inline]
+pub(crate) fn serves_client(text: *const c_char) -> bool {
+    // SAFETY: plain variables of this process.
+    unsafe {
+        !pg_sys::ActivePortal.is_null()
+            || (!text.is_null() && std::ptr::eq(text, pg_sys::debug_query_string))
+            || pg_sys::MyBackendType != pg_sys::BackendType::B_BACKEND
+    }
+}
+
 /// The setting `search_path`.
 pub(crate) fn search_path() -> &'static [u8] {
     // SAFETY: a setting's value, which stays until it is set anew; it is copied at once.

@@ -7,6 +7,7 @@ use pgrx::pg_sys::NodeTag::*;
 
 use super::compat;
 use super::execution::Source;
+use super::parse::Analysed;
 use super::session;
 
 /// A utility command before it is executed. Nothing of it is looked at afterwards: a ROLLBACK
@@ -66,6 +67,8 @@ impl Utility {
                 | T_AlterUserMappingStmt
                 | T_CreateSubscriptionStmt
                 | T_AlterSubscriptionStmt
+                | T_CreateFunctionStmt
+                | T_AlterFunctionStmt
         )
     }
 
@@ -82,16 +85,6 @@ impl Utility {
 
     #[cold]
     fn computed_id(&self) -> u64 {
-        unsafe extern "C-unwind" {
-            // Without the frame that the bindings put around it: a hash of text or tree.
-            #[cfg(feature = "pg15")]
-            fn JumbleQuery(
-                query: *mut pg_sys::Query,
-                text: *const c_char,
-            ) -> *mut pg_sys::JumbleState;
-            #[cfg(not(feature = "pg15"))]
-            fn JumbleQuery(query: *mut pg_sys::Query) -> *mut pg_sys::JumbleState;
-        }
         // SAFETY: a query node of a utility command, as parse analysis makes it.
         unsafe {
             let mut query = pg_sys::Query {
@@ -102,11 +95,30 @@ impl Utility {
                 stmt_len: (*self.statement).stmt_len,
                 ..Default::default()
             };
-            #[cfg(feature = "pg15")]
-            JumbleQuery(&raw mut query, self.text);
-            #[cfg(not(feature = "pg15"))]
-            JumbleQuery(&raw mut query);
+            jumble(&raw mut query, self.text);
             compat::query_id(query.queryId)
+        }
+    }
+
+    /// The query of a DECLARE CURSOR, with its identifier, which the server itself computes from
+    /// 16 on.
+    pub(crate) fn cursor(&self) -> Option<Analysed> {
+        if self.tag() != T_DeclareCursorStmt || !session::has_query_ids() {
+            return None;
+        }
+        // SAFETY: see `new`; parse analysis left a query there. Identifier and place in the text
+        // are not looked at by anything but trackers of statements.
+        unsafe {
+            let declare = (*self.statement)
+                .utilityStmt
+                .cast::<pg_sys::DeclareCursorStmt>();
+            let query = (*declare).query.cast::<pg_sys::Query>();
+            if compat::tag(query.cast()) != T_Query {
+                return None;
+            }
+            let state = jumble(query, self.text);
+            let place = ((*self.statement).stmt_location, (*self.statement).stmt_len);
+            Some(Analysed::within(query, self.text, state, place))
         }
     }
 
@@ -136,6 +148,30 @@ impl Utility {
             )))
         }
         .to_bytes()
+    }
+}
+
+/// Computes a query's identifier, as the server does it.
+///
+/// # Safety
+/// `query` must be a complete query of the source text `text`.
+unsafe fn jumble(query: *mut pg_sys::Query, text: *const c_char) -> *const pg_sys::JumbleState {
+    unsafe extern "C-unwind" {
+        // Without the frame that the bindings put around it: a hash of text or tree.
+        #[cfg(feature = "pg15")]
+        fn JumbleQuery(query: *mut pg_sys::Query, text: *const c_char) -> *mut pg_sys::JumbleState;
+        #[cfg(not(feature = "pg15"))]
+        fn JumbleQuery(query: *mut pg_sys::Query) -> *mut pg_sys::JumbleState;
+    }
+    // SAFETY: see above.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        return JumbleQuery(query, text);
+        #[cfg(not(feature = "pg15"))]
+        {
+            let _unused = text;
+            JumbleQuery(query)
+        }
     }
 }
 

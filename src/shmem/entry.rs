@@ -144,6 +144,14 @@ impl SamplePlace {
         }
     }
 
+    /// Forgets it; the caller has freed the values.
+    pub(super) fn clear(&self) {
+        self.set_handle(Handle::default());
+        for value in [&self.duration, &self.at, &self.rows, &self.plan_rows] {
+            value.store(0, Relaxed);
+        }
+    }
+
     /// Stores them elsewhere; the caller holds the lock and frees what was there.
     pub(crate) fn set_handle(&self, handle: Handle) {
         self.first.store(handle.first, Relaxed);
@@ -295,15 +303,7 @@ impl Entry {
             relation.store(0, Relaxed);
         }
         for sample in &self.samples {
-            sample.set_handle(Handle::default());
-            for value in [
-                &sample.duration,
-                &sample.at,
-                &sample.rows,
-                &sample.plan_rows,
-            ] {
-                value.store(0, Relaxed);
-            }
+            sample.clear();
         }
     }
 }

@@ -24,6 +24,9 @@ const BURYING: u32 = 3;
 /// How often a lock is tried: longer than a holder needs who is not interrupted.
 const TRIES: u32 = 200;
 
+/// How often a reset tries the lock of an entry's samples.
+const RESET_TRIES: u32 = 1_000_000;
+
 /// A session's place: which entry it is working on.
 #[repr(C, align(64))]
 pub(crate) struct Session {
@@ -268,9 +271,16 @@ impl Shared {
         (Some(bytes), path)
     }
 
-    /// Sets a pinned entry's counts to zero; its text stays, since a session that prepared the
-    /// statement does not parse it again.
+    /// Sets a pinned entry's counts to zero and forgets its samples; its text stays, since a
+    /// session that prepared the statement does not parse it again.
     pub(crate) fn zero(&self, pinned: &Pinned, now: i64) {
+        // A session that keeps a sample holds the lock for about a microsecond.
+        if let Some(_lock) = pinned.entry.lock_samples(RESET_TRIES) {
+            for sample in &pinned.entry.samples {
+                self.arena.free(sample.handle());
+                sample.clear();
+            }
+        }
         pinned.entry.zero(|number, value| {
             if number == Counter::Calls as usize {
                 self.header.add(Global::ResetCalls, value);
