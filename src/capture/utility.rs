@@ -25,6 +25,7 @@ pub(super) fn running_in(source: &Source) -> Option<Source> {
 /// A command that is being executed and counted.
 pub(crate) struct Call {
     shared: &'static Shared,
+    /// 0 if it is not counted.
     query_id: u64,
     source: Source,
     name: &'static [u8],
@@ -36,18 +37,21 @@ pub(crate) struct Call {
     running_before: Option<Source>,
 }
 
-/// Begins to count a command; `None` if it is not to be counted.
+/// Begins to execute a command, and to count it if it is to be counted; `None` if nothing has to
+/// be known of it.
 #[inline]
 pub(crate) fn begin(utility: &Utility, role: Role) -> Option<Call> {
-    if role == Role::Leads || !settings::track_utility() {
+    if role == Role::Leads {
         return None;
     }
     let shared = session::tracking()?;
-    let query_id = utility.query_id();
-    if query_id == 0 {
-        return None;
+    let query_id = match settings::track_utility() {
+        true => utility.query_id(),
+        false => 0,
+    };
+    if query_id != 0 {
+        failures::at(query_id, true);
     }
-    failures::at(query_id, true);
     let source = utility.source();
     let running_before = RUNNING.get();
     RUNNING.set(Some(source));
@@ -70,6 +74,9 @@ impl Call {
     pub(crate) fn finish(&self, rows: u64) {
         let time = clock::nanoseconds().saturating_sub(self.started);
         self.leave();
+        if self.query_id == 0 {
+            return;
+        }
         let mut usage = [0; USAGE];
         self.usage.add_since(&mut usage);
         let finished = Finished {
@@ -97,6 +104,9 @@ impl Call {
     pub(crate) fn fail(&self, sqlstate: i32) {
         let time = clock::nanoseconds().saturating_sub(self.started);
         self.leave();
+        if self.query_id == 0 {
+            return;
+        }
         if let Some(pinned) = failures::count(self.shared, self.query_id, UTILITY, sqlstate, time) {
             self.complete(&pinned);
         }

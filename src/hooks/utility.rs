@@ -75,14 +75,6 @@ unsafe extern "C-unwind" fn process(
                 watch(next, |sqlstate| call.fail(sqlstate));
                 call.finish(rows(completion));
             }
-            // What it runs is nested, though it is not counted itself.
-            None if role == Role::Runs && !session::is_nested() => {
-                session::set_nested(true);
-                watch(next, |_| {
-                    session::set_nested(false);
-                });
-                session::set_nested(false);
-            }
             None => next(),
         }
     }
