@@ -63,12 +63,12 @@ BEGIN; DECLARE c CURSOR WITH HOLD FOR WITH held AS (SELECT) SELECT a AS held FRO
 BEGIN; DECLARE c CURSOR FOR WITH broken AS (SELECT) SELECT 1 / (a - 3) AS broken FROM public.t WHERE a <= 100 ORDER BY a; FETCH 1 FROM c; FETCH 9 FROM c; ROLLBACK;
 FETCH 1 FROM nothing_of_the_kind;
 SQL
-    counted 'a cursor is counted once, with all rows' '1|7|t|f' 'calls, rows, toplevel, utility' 'AS closed'
+    counted 'a cursor is counted once, with all rows fetched and moved over' '1|8|t|f' 'calls, rows, toplevel, utility' 'AS closed'
     counted 'a cursor that COMMIT closes' '1|7|t' 'calls, rows, toplevel' 'AS committed'
     counted 'a cursor that ROLLBACK closes' '1|7|t' 'calls, rows, toplevel' 'AS undone'
     counted 'a cursor that outlives its transaction' '1|t' 'calls, toplevel' 'AS held'
     counted 'a cursor that fails' '0|1|22012' 'calls, errors, last_sqlstate' 'AS broken'
-    same 'nothing is counted for FETCH and CLOSE' '' "$(seen query '^(FETCH|MOVE|CLOSE)')"
+    same 'nothing is counted for FETCH and CLOSE but a failure of their own' 'FETCH $1 FROM nothing_of_the_kind' "$(seen query '^(FETCH|MOVE|CLOSE)')"
     same 'a FETCH without cursor leaves no statement without text' 0 "$(value 'SELECT count(*) FROM pgopt.statements WHERE query IS NULL')"
 }
 
