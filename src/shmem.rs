@@ -61,7 +61,12 @@ impl Shared {
 
     /// How many places are taken.
     pub(crate) fn used(&self) -> usize {
-        self.places.taken()
+        self.header.places_taken.load(Relaxed)
+    }
+
+    /// How many are free.
+    pub(crate) fn free(&self) -> usize {
+        self.capacity().saturating_sub(self.used())
     }
 
     /// Bytes of shared memory.

@@ -35,6 +35,8 @@ differing() {
       FULL JOIN (SELECT s.* FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid AND d.datname = 'postgres' WHERE calls > 0) b
         ON (a.queryid, a.database_id, a.role_id, a.toplevel) = (b.queryid, b.dbid, b.userid, b.toplevel)
      WHERE coalesce(a.query, b.query) !~ 'pgopt[.]|pg_stat_statements' AND coalesce(b.query, '') !~* '^(deallocate|declare|fetch|close)\M'
+       -- A cursor's query, which pg_stat_statements has under DECLARE and FETCH.
+       AND coalesce(a.query, '') <> 'SELECT a, \$1 FROM public.t WHERE a < \$2 ORDER BY a'
        AND coalesce(a.query, '') !~* '^declare\M'
        AND (a.calls IS DISTINCT FROM b.calls OR a.rows IS DISTINCT FROM b.rows)"
 }

@@ -37,6 +37,17 @@ pub(crate) struct Saved {
     pub(crate) globals: Vec<u64>,
     pub(crate) statements: Vec<SavedStatement>,
     pub(crate) transactions: Vec<SavedTransactions>,
+    pub(crate) rests: Vec<SavedRest>,
+}
+
+/// What evicted statements left to the latency of a database.
+#[derive(Serialize, Deserialize, PartialEq, Debug)]
+pub(crate) struct SavedRest {
+    pub(crate) database: u32,
+    pub(crate) calls: u64,
+    pub(crate) total_time: u64,
+    /// Bucket and count; only those that are not 0.
+    pub(crate) histogram: Vec<(u16, u64)>,
 }
 
 /// One statement with its counters. Texts are bytes, as databases differ in encoding.

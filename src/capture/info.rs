@@ -65,8 +65,7 @@ pub(super) fn row(shared: &'static Shared) -> Vec<Cell> {
 /// who may read all statistics.
 pub(super) fn slow_transactions(shared: &'static Shared, reader: &Reader) -> Vec<Vec<Cell>> {
     (shared.applications.iter())
-        .filter(|place| place.is_ready())
-        .filter(|place| place.warnings.load(Relaxed) + place.errors.load(Relaxed) > 0)
+        .filter(|place| place.is_ready() && place.has_counts())
         .map(|place| {
             let role = place.role.load(Relaxed);
             let encoding = crate::pg::session::encoding() as u32;

@@ -7,18 +7,18 @@ use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::file::{
-    self, Identity, Saved, SavedSample, SavedStatement, SavedTransactions, Unusable,
+    self, Identity, Saved, SavedRest, SavedSample, SavedStatement, SavedTransactions, Unusable,
 };
 use crate::pg::{clock, log, version};
 use crate::shmem::Shared;
 use crate::shmem::entry::{BUCKETS, COUNTERS, Counter, Entry, Key, RELATIONS, SAMPLES};
-use crate::shmem::header::{Application, GLOBALS, Global};
+use crate::shmem::header::{Application, GLOBALS, Global, Rest};
 use crate::shmem::table::Pinned;
 
 /// Relative to the data directory, where every process of the server is.
 const PATH: &str = "pg_stat_tmp/pgopt.stat";
 /// To be raised with every change of what the numbers mean.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 /// How often the lock of an entry's samples is tried.
 const TRIES: u32 = 10_000;
 
@@ -60,8 +60,24 @@ fn gather(shared: &'static Shared, session: usize) -> Saved {
             .collect(),
         statements,
         transactions: (shared.applications.iter())
-            .filter(|place| place.is_ready())
+            .filter(|place| place.is_ready() && place.has_counts())
             .map(transactions)
+            .collect(),
+        rests: (shared.rests.iter())
+            .filter(|rest| rest.database() != 0)
+            .map(rest)
+            .collect(),
+    }
+}
+
+fn rest(rest: &Rest) -> SavedRest {
+    SavedRest {
+        database: rest.database(),
+        calls: rest.calls.load(Relaxed),
+        total_time: rest.total_time.load(Relaxed),
+        histogram: (0u16..)
+            .zip(rest.histogram.iter().map(|bucket| bucket.load(Relaxed)))
+            .filter(|(_, count)| *count != 0)
             .collect(),
     }
 }
@@ -177,6 +193,35 @@ fn restore(shared: &'static Shared, saved: Saved) {
     for transactions in &saved.transactions {
         put_transactions(shared, transactions);
     }
+    for rest in &saved.rests {
+        put_rest(shared, rest);
+    }
+}
+
+fn put_rest(shared: &Shared, saved: &SavedRest) {
+    let Some(rest) = Rest::of(shared.rests, saved.database) else {
+        return;
+    };
+    rest.calls.fetch_add(saved.calls, Relaxed);
+    rest.total_time.fetch_add(saved.total_time, Relaxed);
+    for (bucket, count) in &saved.histogram {
+        if let Some(place) = rest.histogram.get(usize::from(*bucket)) {
+            place.fetch_add(*count, Relaxed);
+        }
+    }
+}
+
+/// A statement that found no place any more.
+fn leave_behind(shared: &Shared, key: &Key, saved: &SavedStatement) {
+    let mut buckets = [0; BUCKETS];
+    for (bucket, count) in &saved.histogram {
+        if let Some(place) = buckets.get_mut(usize::from(*bucket)) {
+            *place = *count;
+        }
+    }
+    let counter = |counter: Counter| saved.counters.get(counter as usize).copied().unwrap_or(0);
+    let (calls, time) = (counter(Counter::Calls), counter(Counter::TotalTime));
+    shared.leave_behind(key, saved.flags, calls, time, buckets.into_iter());
 }
 
 /// The postmaster is nobody's session while it starts; the first one's place is free.

@@ -51,7 +51,7 @@ pub(crate) fn analysed(statement: &Analysed) {
         return;
     }
     let mut constants: Vec<Constant> = statement.constants().map(constant).collect();
-    if let Some(pinned) = record::entry(shared, &session::key(query_id), 0) {
+    if let Some(pinned) = record::entry_if_room(shared, &session::key(query_id)) {
         texts::parsed(
             shared,
             &pinned,

@@ -77,7 +77,7 @@ fn count(key: &Key, elapsed: u64) {
     let Some(shared) = session::shared() else {
         return;
     };
-    if let Some(pinned) = record::entry(shared, key, 0) {
+    if let Some(pinned) = record::entry_if_room(shared, key) {
         record::planned(pinned.entry, elapsed);
     }
 }

@@ -25,19 +25,30 @@ pub(super) struct Finished<'a> {
     pub(super) planning: Option<u64>,
 }
 
-/// The entry of `key`, with a first look's facts if it is new; `None`, and counted, when there is
-/// no place for it.
+/// The entry of `key` for an execution or a failure to be counted in; `None`, and counted as
+/// dropped, when there is no place for it.
 #[inline]
 pub(super) fn entry(shared: &'static Shared, key: &Key, flags: u32) -> Option<Pinned> {
     let session = process::number()?;
     match shared.find(session, key) {
         Some(pinned) => Some(pinned),
-        None => add(shared, session, key, flags),
+        None => add(shared, session, key, flags)
+            .inspect_err(|refusal| dropped(shared, *refusal))
+            .ok(),
+    }
+}
+
+/// The same for what is not an execution: nothing is dropped when there is no place.
+pub(super) fn entry_if_room(shared: &'static Shared, key: &Key) -> Option<Pinned> {
+    let session = process::number()?;
+    match shared.find(session, key) {
+        Some(pinned) => Some(pinned),
+        None => add(shared, session, key, 0).ok(),
     }
 }
 
 #[cold]
-fn add(shared: &'static Shared, session: usize, key: &Key, flags: u32) -> Option<Pinned> {
+fn add(shared: &'static Shared, session: usize, key: &Key, flags: u32) -> Result<Pinned, Refusal> {
     let begin = |entry: &Entry| {
         entry.flags.store(flags, Relaxed);
         entry.encoding.store(process::encoding() as u32, Relaxed);
@@ -47,19 +58,19 @@ fn add(shared: &'static Shared, session: usize, key: &Key, flags: u32) -> Option
     if matches!(added, Err(Refusal::Full)) && super::sweep::make_place(shared) {
         added = shared.find_or_add(session, key, begin);
     }
-    match added {
-        Ok((pinned, _)) => Some(pinned),
-        Err(refusal) => {
-            shared.header.add(
-                match refusal {
-                    Refusal::Busy => Global::DroppedBusy,
-                    Refusal::Full => Global::DroppedFull,
-                },
-                1,
-            );
-            None
-        }
+    if matches!(added, Ok((_, true))) {
+        super::sweep::look_ahead(shared);
     }
+    added.map(|(pinned, _)| pinned)
+}
+
+#[cold]
+fn dropped(shared: &Shared, refusal: Refusal) {
+    let reason = match refusal {
+        Refusal::Busy => Global::DroppedBusy,
+        Refusal::Full => Global::DroppedFull,
+    };
+    shared.header.add(reason, 1);
 }
 
 /// Counts an execution.

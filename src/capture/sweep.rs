@@ -13,7 +13,7 @@ use crate::shmem::header::Global;
 
 /// Free places below which the housekeeper is asked for more: one in this many.
 const LOW: usize = 20;
-/// Places it frees then: one in this many.
+/// Places that are to be free then: one in this many.
 const SHARE: usize = 10;
 /// How long the housekeeper may be silent before it counts as away, in microseconds.
 const AWAY: i64 = 10_000_000;
@@ -59,6 +59,13 @@ pub(super) fn poke(shared: &'static Shared) {
     }
 }
 
+/// Asks for free places as soon as few are left.
+pub(super) fn look_ahead(shared: &'static Shared) {
+    if shared.free() <= shared.capacity() / LOW {
+        poke(shared);
+    }
+}
+
 /// Evicts the least useful of a few entries.
 fn evict_one(shared: &'static Shared, now: i64) -> bool {
     let Some(session) = process::number() else {
@@ -81,48 +88,46 @@ fn evict_one(shared: &'static Shared, now: i64) -> bool {
 
 /// Whether places or text memory run low.
 pub(crate) fn is_needed(shared: &Shared) -> bool {
-    let free = shared.capacity() - shared.used().min(shared.capacity());
     let (used, all) = shared.arena.usage();
-    free <= shared.capacity() / LOW || used > all - all / 10
+    shared.free() <= shared.capacity() / LOW || used > all - all / 10
 }
 
-/// Frees the least useful places; returns how many.
-pub(crate) fn sweep(shared: &'static Shared) -> usize {
+/// Whether there is enough of both again.
+fn is_enough(shared: &Shared) -> bool {
+    let (used, all) = shared.arena.usage();
+    shared.free() >= shared.capacity() / SHARE && used <= all - all / 5
+}
+
+/// Frees the least useful places, one in ten of all at most, until there is enough room.
+pub(crate) fn sweep(shared: &'static Shared) {
     shared.header.poked.store(0, Relaxed);
     shared.header.add(Global::Sweeps, 1);
-    let Some(session) = process::number() else {
-        return 0;
+    bury_dying(shared);
+    let Some(session) = process::number().filter(|_| is_needed(shared)) else {
+        return;
     };
     let now = clock::now();
-    let mut freed = bury_dying(shared);
-    if !is_needed(shared) {
-        return freed;
-    }
     let mut ranked: Vec<(f64, usize)> = (0..shared.capacity())
         .filter_map(|place| {
             let entry = shared.at(session, place)?;
             Some((usefulness(entry.entry, now), place))
         })
         .collect();
-    let count = (shared.capacity() / SHARE)
-        .clamp(1, ranked.len().max(1))
-        .min(ranked.len());
-    if count == 0 {
-        return freed;
+    ranked.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+    let most = ranked.len() / SHARE + 1;
+    for (_, place) in ranked.into_iter().take(most) {
+        if is_enough(shared) {
+            break;
+        }
+        if shared.kill(place) {
+            shared.bury(place);
+        }
     }
-    let (worst, _, _) =
-        ranked.select_nth_unstable_by(count - 1, |one, other| one.0.total_cmp(&other.0));
-    let worst: Vec<usize> = worst.iter().map(|(_, place)| *place).collect();
-    freed += worst
-        .into_iter()
-        .filter(|place| shared.kill(*place) && shared.bury(*place))
-        .count();
-    freed
 }
 
 /// Frees what was pinned when it was evicted.
-fn bury_dying(shared: &Shared) -> usize {
-    (0..shared.capacity())
-        .filter(|place| shared.is_dying(*place) && shared.bury(*place))
-        .count()
+fn bury_dying(shared: &Shared) {
+    for place in (0..shared.capacity()).filter(|place| shared.is_dying(*place)) {
+        shared.bury(place);
+    }
 }

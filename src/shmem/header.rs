@@ -53,6 +53,8 @@ pub(crate) struct Header {
     values: [AtomicU64; GLOBALS],
     /// The housekeeper's latch, as an address valid in every process (0: none).
     pub(crate) latch: AtomicUsize,
+    /// Places of the table that are taken.
+    pub(crate) places_taken: AtomicUsize,
     /// Set when the housekeeper has been asked to free places.
     pub(crate) poked: AtomicU32,
 }
@@ -90,7 +92,7 @@ pub(crate) struct Rest {
 
 impl Rest {
     /// The place of a database, claimed if there is a free one.
-    pub(super) fn of(places: &'static [Rest], database: u32) -> Option<&'static Rest> {
+    pub(crate) fn of(places: &'static [Rest], database: u32) -> Option<&'static Rest> {
         places.iter().find(|place| {
             let claimed = place
                 .database
@@ -108,6 +110,7 @@ impl Rest {
         for value in self.histogram.iter().chain([&self.calls, &self.total_time]) {
             value.store(0, Relaxed);
         }
+        self.database.store(0, Release);
     }
 }
 
@@ -130,16 +133,30 @@ const FILLING: u32 = 1;
 const READY: u32 = 2;
 
 impl Application {
-    /// The place of an application, claimed if there is a free one. Two sessions that come first
-    /// at the same time may claim one each; readers add them up.
+    /// The place of an application, claimed if there is a free one, or else that of all further
+    /// ones of the role, which has no name.
     pub(crate) fn of(
         places: &'static [Application],
         database: u32,
         role: u32,
         name: &[u8],
     ) -> Option<&'static Application> {
+        Self::named(places, database, role, name)
+            .or_else(|| Self::named(places, database, role, b""))
+    }
+
+    /// The place of an application of that name. Two sessions that come first
+    /// at the same time may claim one each; readers add them up.
+    fn named(
+        places: &'static [Application],
+        database: u32,
+        role: u32,
+        name: &[u8],
+    ) -> Option<&'static Application> {
         let words = words(name);
-        for place in places {
+        // A few places are kept for those without a name.
+        let reserved = if name.is_empty() { 0 } else { places.len() / 8 };
+        for place in places.iter().take(places.len() - reserved) {
             if place.state.load(Acquire) == READY && place.is(database, role, &words) {
                 return Some(place);
             }
@@ -175,6 +192,11 @@ impl Application {
         self.state.load(Acquire) == READY
     }
 
+    /// Whether it has counted anything.
+    pub(crate) fn has_counts(&self) -> bool {
+        self.warnings.load(Relaxed) + self.errors.load(Relaxed) > 0
+    }
+
     /// The application's name.
     pub(crate) fn name(&self) -> Vec<u8> {
         (self.name.iter())
@@ -193,6 +215,7 @@ impl Application {
         ] {
             value.store(0, Relaxed);
         }
+        self.state.store(EMPTY, Release);
     }
 }
 

@@ -108,24 +108,35 @@ impl Shared {
         }
         let place =
             (self.session_hint(session) * 97 + key.hash() as usize) % self.entries.len().max(1);
-        let number = self.places.take(place).ok_or(Refusal::Full)?;
+        let number = self.take_place(place).ok_or(Refusal::Full)?;
         let hash = key.hash();
         let Some(_lock) = self.lock(hash) else {
-            self.places.give_back(number);
+            self.give_place_back(number);
             return Err(Refusal::Busy);
         };
         // Somebody may have added it since, or a changing chain may have hidden it.
         if let Some(pinned) = self.find(session, key) {
-            self.places.give_back(number);
+            self.give_place_back(number);
             return Ok((pinned, false));
         }
         let added = self
             .add(session, number, hash, key, prepare)
             .ok_or(Refusal::Busy);
         if added.is_err() {
-            self.places.give_back(number);
+            self.give_place_back(number);
         }
         added.map(|pinned| (pinned, true))
+    }
+
+    fn take_place(&self, hint: usize) -> Option<usize> {
+        let number = self.places.take(hint)?;
+        self.header.places_taken.fetch_add(1, Relaxed);
+        Some(number)
+    }
+
+    fn give_place_back(&self, number: usize) {
+        self.places.give_back(number);
+        self.header.places_taken.fetch_sub(1, Relaxed);
     }
 
     fn add(
@@ -216,27 +227,45 @@ impl Shared {
         }
         entry.wipe();
         entry.state.store(FREE, Release);
-        self.places.give_back(number);
+        self.give_place_back(number);
         self.header.add(Global::Evicted, 1);
         true
     }
 
     fn fold(&self, entry: &Entry) {
-        let calls = entry.get(Counter::Calls);
+        let buckets = entry.histogram.iter().map(|bucket| bucket.load(Relaxed));
+        let flags = entry.flags.load(Relaxed);
+        let time = entry.get(Counter::TotalTime);
+        self.leave_behind(
+            &entry.key(),
+            flags,
+            entry.get(Counter::Calls),
+            time,
+            buckets,
+        );
+    }
+
+    /// Adds what a statement without a place has counted to what evicted ones leave behind; of
+    /// the times only those that count for a database's latency: queries that clients sent.
+    pub(crate) fn leave_behind(
+        &self,
+        key: &Key,
+        flags: u32,
+        calls: u64,
+        time: u64,
+        buckets: impl Iterator<Item = u32>,
+    ) {
         self.header.add(Global::EvictedCalls, calls);
-        // Only what counts for a database's latency: queries that clients sent.
-        let key = entry.key();
-        if calls == 0 || !key.top_level || entry.flags.load(Relaxed) & UTILITY != 0 {
+        if calls == 0 || !key.top_level || flags & UTILITY != 0 {
             return;
         }
         let Some(rest) = Rest::of(self.rests, key.database) else {
             return;
         };
         rest.calls.fetch_add(calls, Relaxed);
-        rest.total_time
-            .fetch_add(entry.get(Counter::TotalTime), Relaxed);
-        for (sum, bucket) in rest.histogram.iter().zip(&entry.histogram) {
-            sum.fetch_add(u64::from(bucket.load(Relaxed)), Relaxed);
+        rest.total_time.fetch_add(time, Relaxed);
+        for (sum, count) in rest.histogram.iter().zip(buckets) {
+            sum.fetch_add(u64::from(count), Relaxed);
         }
     }
 

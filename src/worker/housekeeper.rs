@@ -48,6 +48,9 @@ pub extern "C-unwind" fn pgopt_housekeeper(_argument: pg_sys::Datum) {
     keep_house(shared, session);
     shared.header.latch.store(0, Relaxed);
     shared.header.value(Global::Heartbeat).store(0, Relaxed);
+    // With status 0 the postmaster would never start it again; at shutdown it does not anyhow.
+    // SAFETY: nothing of ours is left to be dropped.
+    unsafe { pg_sys::proc_exit(1) };
 }
 
 fn keep_house(shared: &'static Shared, session: usize) {

@@ -86,6 +86,12 @@ fn small() -> Saved {
             application: b"psql".to_vec(),
             counters: vec![1, 2],
         }],
+        rests: vec![SavedRest {
+            database: 5,
+            calls: 300,
+            total_time: u64::MAX,
+            histogram: vec![(255, 1)],
+        }],
     }
 }
 
@@ -147,15 +153,29 @@ fn transactions() -> impl Strategy<Value = SavedTransactions> {
     )
 }
 
+fn rest() -> impl Strategy<Value = SavedRest> {
+    let histogram = prop::collection::vec(any::<(u16, u64)>(), 0..8);
+    (any::<(u32, u64, u64)>(), histogram).prop_map(|((database, calls, total_time), histogram)| {
+        SavedRest {
+            database,
+            calls,
+            total_time,
+            histogram,
+        }
+    })
+}
+
 fn saved() -> impl Strategy<Value = Saved> {
     let statements = prop::collection::vec(statement(), 0..8);
     let transactions = prop::collection::vec(transactions(), 0..8);
-    (any::<i64>(), numbers(), statements, transactions).prop_map(
-        |(since, globals, statements, transactions)| Saved {
+    let rests = prop::collection::vec(rest(), 0..4);
+    (any::<i64>(), numbers(), statements, transactions, rests).prop_map(
+        |(since, globals, statements, transactions, rests)| Saved {
             since,
             globals,
             statements,
             transactions,
+            rests,
         },
     )
 }
