@@ -71,6 +71,10 @@ mod floors;
 mod advisor_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor_captured.rs"]
+mod advisor_captured_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/advisor_choice.rs"]
 mod advisor_choice_tests;
 

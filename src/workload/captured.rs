@@ -105,8 +105,11 @@ fn statement(
     })
 }
 
+/// A reset leaves the samples there; those from before it are of executions that do not count.
 fn samples(shared: &'static Shared, entry: &read::Statement, now: i64) -> Vec<Sample> {
+    let since = entry.get(Counter::FirstSeen) as i64;
     (read::samples(shared, &entry.key).iter())
+        .filter(|sample| sample.at >= since)
         .filter_map(|sample| {
             let (parameters, _) = decode(&sample.payload)?;
             Some(Sample {
