@@ -157,7 +157,7 @@ forget() {
 # the text as it was typed when it is reset meanwhile; of the capture's, the literal is a sample.
 cast() {
     case $SOURCE/$1 in
-        capture/*.pair) echo "SELECT * FROM alice.t WHERE ('(5)'::$1).v = a" ;;
+        capture/*.pair) echo "SELECT * FROM alice.t WHERE ('(5)'::$1).x = a" ;;
         capture/*) echo "SELECT * FROM alice.t WHERE a = '5'::$1" ;;
         *.pair) echo "SELECT '(5)'::$1 FROM public.pg_stat_statements_reset(0, 0, 0)" ;;
         *) echo "SELECT '{5}'::$1[] FROM public.pg_stat_statements_reset(0, 0, 0)" ;;
