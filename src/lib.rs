@@ -22,7 +22,7 @@
 //! worker                      the housekeeper: frees places, saves
 //! hooks                       the server's hooks, doorways only       (and each room's api.rs)
 //! advisor, status             workload -> candidates -> costs -> selection -> evidence
-//! workload                    which statements, with which weights; the planning sandbox
+//! workload                    which statements, with which weights and values; the planning sandbox
 //! capture, whatif             what the hooks saw, counted; hypothetical and hidden indexes
 //! shmem                       structures shared by all processes; each file says how it locks
 //! pg, settings, error         the door to the server's C interface; settings; one error type

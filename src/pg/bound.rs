@@ -50,7 +50,7 @@ impl Values {
         given: &GivenSet,
         own_types: bool,
     ) -> (Self, GivenSet) {
-        let context = OwnedContext::new();
+        let context = OwnedContext::small();
         let mut kept = GivenSet::new();
         let list = context.enter(|| {
             // SAFETY: room for so many parameters, each of which is filled below.
