@@ -294,7 +294,7 @@ contained own_security_definer 'SELECT * FROM alice.t WHERE a = alice.f()'
 
 # Locks that the caller's session holds are neither given away nor added to.
 forget
-run alice 'SELECT /* keeps */ * FROM alice.t WHERE a = alice.f()' >/dev/null
+run alice 'SELECT /* keeps */ * FROM alice.t WHERE a = alice.f() AND b < 7' >/dev/null
 run alice 'SELECT * FROM alice.decoy WHERE a = 5' >/dev/null
 arm
 said=$(
