@@ -235,8 +235,7 @@ mod tests {
             "index_recommendations(schemas => ARRAY[NULL]) ==> 22004|\"schemas\" must not contain null elements
              recommend_for(ARRAY['$t'], storage_budget => '0', max_indexes => 0, min_benefit => 1) ==> accepted
              recommend_for(ARRAY['$t'], time_limit => '178000000 years') ==> accepted
-             recommend_for(ARRAY['$t'], time_limit => '1 microsecond') ==> accepted
-             index_recommendations() ==> 55000|there is no workload|pg_stat_statements|recommend_for",
+             recommend_for(ARRAY['$t'], time_limit => '1 microsecond') ==> accepted",
         );
     }
 

@@ -226,7 +226,7 @@ play() {
     load_descriptions
     show_tables
     headline "Its queries, $RUNS executions each"
-    sql -c 'SELECT pg_stat_statements_reset()' --output /dev/null
+    sql -c 'SELECT pgopt.reset_statements()' --output /dev/null
     run_workload before
     show_slow_queries
     headline "The advice: SELECT * FROM pgopt.index_recommendations(min_benefit => 0.001)"

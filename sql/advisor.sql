@@ -31,4 +31,4 @@ RETURNS TABLE (
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'index_recommendations_wrapper';
 COMMENT ON FUNCTION pgopt.index_recommendations(text, int, float8, text[], interval) IS
-'Indexes that would make the observed workload (pg_stat_statements) cheaper, best first, each proved by the planner. benefit and write_penalty are shares of the workload''s cost; cost_before and cost_after its planner cost before and after adding the index to those ranked above it; time_saved is per hour; ddl creates the index, undo_ddl removes it, steps build it without blocking writes';
+'Indexes that would make the observed workload (what pgopt captured, else pg_stat_statements) cheaper, best first, each proved by the planner. benefit and write_penalty are shares of the workload''s cost; cost_before and cost_after its planner cost before and after adding the index to those ranked above it; time_saved is per hour; ddl creates the index, undo_ddl removes it, steps build it without blocking writes';

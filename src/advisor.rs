@@ -11,6 +11,7 @@ mod costs;
 mod ddl;
 mod estimates;
 mod evidence;
+mod helped;
 mod naming;
 mod observe;
 mod recommend;

@@ -22,7 +22,7 @@
 //! worker                      the housekeeper: frees places, saves
 //! hooks                       the server's hooks, doorways only       (and each room's api.rs)
 //! advisor, status             workload -> candidates -> costs -> selection -> evidence
-//! workload                    which statements, with which weights; the planning sandbox
+//! workload                    which statements, with which weights and values; the planning sandbox
 //! capture, whatif             what the hooks saw, counted; hypothetical and hidden indexes
 //! shmem                       structures shared by all processes; each file says how it locks
 //! pg, settings, error         the door to the server's C interface; settings; one error type
@@ -69,6 +69,10 @@ mod floors;
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/advisor.rs"]
 mod advisor_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor_captured.rs"]
+mod advisor_captured_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/advisor_choice.rs"]

@@ -3,6 +3,7 @@
 //! Everything above this floor is safe Rust over plain types; every raw pointer, catalog tuple
 //! and node tree stays behind one of these modules.
 
+pub(crate) mod bound;
 pub(crate) mod catalog;
 pub(crate) mod clock;
 pub(crate) mod code_guard;

@@ -10,8 +10,9 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 
 use crate::error::Result;
-use crate::pg::{preload, roles, spi};
-use crate::settings;
+use crate::pg::{preload, roles, session, spi};
+use crate::settings::{self, Keep, Track};
+use crate::workload::captured;
 
 /// One row.
 struct Feature {
@@ -65,6 +66,7 @@ fn features() -> Result<Vec<Feature>> {
     Ok(vec![
         enabled(),
         library(&catalogs),
+        capture(),
         workload(&catalogs),
         visibility(),
         what_if(),
@@ -102,21 +104,75 @@ fn library(catalogs: &Catalogs) -> Feature {
 }
 
 fn workload(catalogs: &Catalogs) -> Feature {
+    let captured = captured::count();
     let (on, detail) = match (catalogs.statements_installed, catalogs.statements_loaded) {
-        (true, true) => (true, "statements come from pg_stat_statements"),
-        (true, false) => (false, "pg_stat_statements is installed but not loaded"),
+        _ if captured > 0 => (
+            true,
+            format!(
+                "statements come from the captured workload, which has {captured} of this database"
+            ),
+        ),
+        (true, true) => (true, "statements come from pg_stat_statements".to_owned()),
+        (true, false) => (
+            false,
+            "nothing is captured, and pg_stat_statements is installed but not loaded".to_owned(),
+        ),
         (false, _) => (
             false,
-            "pg_stat_statements is not installed in this database",
+            "nothing is captured, and pg_stat_statements is not installed in this database"
+                .to_owned(),
         ),
     };
     Feature {
         name: "observed workload",
         on,
-        detail: detail.to_owned(),
-        hint: Some(
-            "Add pg_stat_statements to shared_preload_libraries, restart, and run CREATE EXTENSION pg_stat_statements.",
+        detail,
+        hint: Some(match preload::at_server_start() {
+            true => "Run the workload while the workload capture is on.",
+            false => PRELOAD,
+        }),
+    }
+}
+
+const PRELOAD: &str = "Set shared_preload_libraries = 'pgopt' and restart the server.";
+
+fn capture() -> Feature {
+    let off = |detail: &str, hint| (false, detail.to_owned(), hint);
+    let (on, detail, hint) = match settings::track() {
+        _ if !preload::at_server_start() => off("not loaded at server start", PRELOAD),
+        _ if !settings::enabled() => {
+            off("setting pgopt.enabled is off", "Set pgopt.enabled to on.")
+        }
+        Track::None => off(
+            "setting pgopt.track is none",
+            "Set pgopt.track to top or all.",
         ),
+        _ if !session::has_query_ids() => off(
+            "the server computes no query identifiers",
+            "Set compute_query_id to auto or on.",
+        ),
+        track => (
+            true,
+            format!(
+                "statements {}; samples keep {}",
+                match track {
+                    Track::All => "of clients and of functions",
+                    _ => "of clients",
+                },
+                match settings::sample_parameters() {
+                    Keep::None => "no parameters",
+                    Keep::Redacted => "shapes of parameters",
+                    Keep::Raw => "values of parameters",
+                }
+            ),
+            "",
+        ),
+    };
+    Feature {
+        name: "workload capture",
+        on,
+        detail,
+        hint: Some(hint),
     }
 }
 

@@ -1,10 +1,15 @@
 //! Which statements advice is computed for, and the sandbox in which they are planned.
 
+pub(crate) mod captured;
+mod literals;
 mod pgss_text;
 pub(crate) mod sandbox;
 pub(crate) mod source;
+pub(crate) mod variants;
 
 use pgrx::pg_sys;
+
+use crate::pg::bound::GivenSet;
 
 /// A statement of the workload.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +26,17 @@ pub(crate) struct WorkloadStatement {
     pub(crate) rows_per_call: Option<f64>,
     /// `search_path` to resolve names under; `None` for the caller's.
     pub(crate) search_path: Option<String>,
+    /// Executions of which something is known about the parameters.
+    pub(crate) samples: Vec<Sample>,
+}
+
+/// What is known of the parameters of one execution.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sample {
+    /// Whether it was the slowest; the others are usual ones.
+    pub(crate) slowest: bool,
+    /// Their values, as far as they are known.
+    pub(crate) values: GivenSet,
 }
 
 /// Statements with their weights.
@@ -32,4 +48,8 @@ pub(crate) struct Workload {
     pub(crate) hours: Option<f64>,
     /// Where it comes from, for the evidence.
     pub(crate) source: &'static str,
+    /// Utility statements that were left out already.
+    pub(crate) utility: usize,
+    /// Statements that were left out because their text is not whole or cannot be read.
+    pub(crate) unreadable: usize,
 }

@@ -71,6 +71,17 @@ fails() {
     contains "$name" "$said" "$pattern"
 }
 
+# only_statistics: advice comes from pg_stat_statements from now on, as nothing is captured.
+only_statistics() {
+    run postgres "ALTER SYSTEM SET pgopt.track = 'none'" && run postgres 'SELECT pg_reload_conf()' >/dev/null
+    local waited=0
+    until [ "$(value 'SHOW pgopt.track')" = none ] || [ "$waited" -ge 100 ]; do
+        waited=$((waited + 1))
+        sleep 0.1
+    done
+    value 'SELECT pgopt.reset_statements()' >/dev/null
+}
+
 # finish: the test's exit status.
 finish() {
     if [ "$FAILURES" -gt 0 ]; then

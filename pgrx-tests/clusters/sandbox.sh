@@ -6,6 +6,10 @@ set -euo pipefail
 # shellcheck source=pgrx-tests/clusters/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+# Where statements come from: pg_stat_statements, or with "capture" what pgopt captured itself,
+# with the values of literals.
+SOURCE=${SOURCE:-pg_stat_statements}
+
 # Where a payload that runs programs as the server would leave a mark.
 MARK=$(mktemp -u /tmp/pgopt-sandbox-mark.XXXXXX)
 trap 'rm -f "$MARK"' EXIT
@@ -144,6 +148,22 @@ database_state() {
     ls "$MARK" 2>/dev/null || true
 }
 
+forget() {
+    value 'SELECT pg_stat_statements_reset()' >/dev/null
+    value 'SELECT pgopt.reset_statements()' >/dev/null
+}
+
+# cast TYPE: a literal of a type whose values mallory or alice check. pg_stat_statements stores
+# the text as it was typed when it is reset meanwhile; of the capture's, the literal is a sample.
+cast() {
+    case $SOURCE/$1 in
+        capture/*.pair) echo "SELECT * FROM alice.t WHERE ('(5)'::$1).x = a" ;;
+        capture/*) echo "SELECT * FROM alice.t WHERE a = '5'::$1" ;;
+        *.pair) echo "SELECT '(5)'::$1 FROM public.pg_stat_statements_reset(0, 0, 0)" ;;
+        *) echo "SELECT '{5}'::$1[] FROM public.pg_stat_statements_reset(0, 0, 0)" ;;
+    esac
+}
+
 times_run() { value "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM public.ran"; }
 
 # advise_as ROLE: advice, and the session's state around it.
@@ -162,7 +182,7 @@ advise_as() {
 attack() {
     local name=$1 outcome=$2 runner=$3 caller statement before database ran said
     shift 3
-    value 'SELECT pg_stat_statements_reset()' >/dev/null
+    forget
     for statement in "$@"; do run "$runner" "$statement" >/dev/null; done
     run alice 'SELECT * FROM alice.decoy WHERE a = 5' >/dev/null
     arm
@@ -197,6 +217,12 @@ harmless() { attack "$1" harmless "${3:-alice}" "$(marked "$1" "$2")"; }
 run postgres 'ALTER SYSTEM SET autovacuum = off' >/dev/null
 run postgres 'SELECT pg_reload_conf()' >/dev/null
 prepare
+if [ "$SOURCE" = capture ]; then
+    run postgres "ALTER SYSTEM SET pgopt.sample_parameters = 'raw'"
+    run postgres 'SELECT pg_reload_conf()' >/dev/null
+else
+    only_statistics
+fi
 disarm
 write_objects
 
@@ -231,23 +257,23 @@ SQL
 harmless inlined 'SELECT * FROM alice.t WHERE a = alice.inlined()'
 harmless called 'SELECT * FROM alice.t WHERE a = alice.called()'
 harmless atomic 'SELECT * FROM alice.t WHERE a = alice.atomic()'
-harmless domain_literal "SELECT '{5}'::mallory.dom[] FROM public.pg_stat_statements_reset(0, 0, 0)"
-harmless row_literal "SELECT '(5)'::mallory.pair FROM public.pg_stat_statements_reset(0, 0, 0)"
+harmless domain_literal "$(cast mallory.dom)"
+harmless row_literal "$(cast mallory.pair)"
 harmless domain_estimate "SELECT * FROM alice.t WHERE a = ANY (('{' || pi()::int || '}')::text::mallory.dom[])"
-harmless superusers_literal "SELECT '{5}'::mallory.dom[] FROM public.pg_stat_statements_reset(0, 0, 0)" postgres
+harmless superusers_literal "$(cast mallory.dom)" postgres
 
 # The server does not ask before it calls a function with settings or an owner of its own.
 for ATTRIBUTES in "SET work_mem = '4MB'" 'SECURITY DEFINER'; do
     disarm
     harmless called_with_attributes 'SELECT * FROM alice.t WHERE a = alice.called()'
-    harmless literal_with_attributes "SELECT '{5}'::mallory.dom[] FROM public.pg_stat_statements_reset(0, 0, 0)"
-    harmless superuser_with_attributes "SELECT '{5}'::mallory.dom[] FROM public.pg_stat_statements_reset(0, 0, 0)" postgres
+    harmless literal_with_attributes "$(cast mallory.dom)"
+    harmless superuser_with_attributes "$(cast mallory.dom)" postgres
 done
 ATTRIBUTES=''
 disarm
 
 # A view that was harmless when it was read.
-value 'SELECT pg_stat_statements_reset()' >/dev/null
+forget
 run alice 'SELECT a FROM mallory.harmless WHERE a = 5' >/dev/null
 run alice 'SELECT * FROM alice.decoy WHERE a = 5' >/dev/null
 arm
@@ -262,13 +288,13 @@ run alice "CREATE DOMAIN alice.dom AS int CHECK (alice.f(VALUE) > 0)"
 contained own_function 'SELECT * FROM alice.t WHERE a = alice.f()'
 contained own_stable_function 'SELECT * FROM alice.t WHERE a = alice.late()'
 contained own_sql_function 'SELECT * FROM alice.t WHERE a = alice.f(pi()::int)'
-contained own_domain "SELECT '{5}'::alice.dom[] FROM public.pg_stat_statements_reset(0, 0, 0)"
+contained own_domain "$(cast alice.dom)"
 run alice 'ALTER FUNCTION alice.f() SECURITY DEFINER; ALTER FUNCTION alice.act() SECURITY DEFINER'
 contained own_security_definer 'SELECT * FROM alice.t WHERE a = alice.f()'
 
 # Locks that the caller's session holds are neither given away nor added to.
-value 'SELECT pg_stat_statements_reset()' >/dev/null
-run alice 'SELECT /* keeps */ * FROM alice.t WHERE a = alice.f()' >/dev/null
+forget
+run alice 'SELECT /* keeps */ * FROM alice.t WHERE a = alice.f() AND b < 7' >/dev/null
 run alice 'SELECT * FROM alice.decoy WHERE a = 5' >/dev/null
 arm
 said=$(
@@ -313,7 +339,7 @@ ALTER FUNCTION mallory.current_setting(text, boolean) SET work_mem = '4MB';
 CREATE FUNCTION mallory.abs(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT mallory.late()';
 SQL
 for function in tenant tenant_sql; do
-    value 'SELECT pg_stat_statements_reset()' >/dev/null
+    forget
     run postgres "SELECT * FROM alice.t WHERE a = public.$function()" >/dev/null
     arm
     ran=$(times_run)

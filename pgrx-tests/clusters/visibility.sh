@@ -71,7 +71,7 @@ quick() {
 without_a_source() {
     run postgres 'CREATE DATABASE bare' && run postgres 'CREATE DATABASE moved'
     sql postgres -d bare -c 'CREATE EXTENSION pgopt'
-    fails 'without pg_stat_statements the error says what to do' 55000 'CREATE EXTENSION.*pg_stat_statements' postgres "$EVERYTHING" -d bare
+    fails 'without pg_stat_statements the error says what to do' 55000 'CREATE EXTENSION pg_stat_statements' postgres "$EVERYTHING" -d bare
     sql postgres -d moved <<'SQL'
 CREATE SCHEMA "Odd Place";
 CREATE EXTENSION pg_stat_statements SCHEMA "Odd Place";
@@ -235,6 +235,7 @@ SQL
 }
 
 prepare
+only_statistics
 without_a_source
 own_statements
 locked_tables

@@ -134,7 +134,7 @@ fn index_recommendations(
         schemas,
         time_limit,
     )?;
-    let workload = source::pg_stat_statements()?;
+    let workload = source::observed()?;
     Ok(rows(recommend(&workload, &request, false)?)?)
 }
 

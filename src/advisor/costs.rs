@@ -16,12 +16,14 @@ use crate::pg::plan::PlanSummary;
 use crate::whatif::scope::Scope;
 use crate::whatif::{self, Hypothetical};
 use crate::workload::WorkloadStatement;
-use crate::workload::sandbox::Sandboxed;
+use crate::workload::variants::Variant;
 
-/// A statement that is advised on.
+/// A statement that is advised on, or one variant of it.
 pub(crate) struct AdvisedStatement {
-    pub(crate) source: WorkloadStatement,
-    pub(crate) sandboxed: Sandboxed,
+    /// Its place in the workload, which variants share.
+    pub(crate) ordinal: usize,
+    pub(crate) source: Rc<WorkloadStatement>,
+    variant: Variant,
     /// Its plan as things are.
     pub(crate) base: PlanSummary,
     known: Vec<Known>,
@@ -29,18 +31,34 @@ pub(crate) struct AdvisedStatement {
 
 impl AdvisedStatement {
     /// A statement whose plan with no candidate is `base`.
-    pub(crate) fn new(source: WorkloadStatement, sandboxed: Sandboxed, base: PlanSummary) -> Self {
+    pub(crate) fn new(
+        ordinal: usize,
+        source: Rc<WorkloadStatement>,
+        variant: Variant,
+        base: PlanSummary,
+    ) -> Self {
         let known = vec![Known {
             configuration: BTreeSet::new(),
             used: BTreeSet::new(),
             cost: base.cost,
         }];
         Self {
+            ordinal,
             source,
-            sandboxed,
+            variant,
             base,
             known,
         }
+    }
+
+    /// How often it ran, of a variant its share.
+    pub(crate) fn weight(&self) -> f64 {
+        self.variant.weight
+    }
+
+    /// Whether it is planned with values of an execution.
+    pub(crate) fn is_sampled(&self) -> bool {
+        self.variant.has_values()
     }
 }
 
@@ -130,7 +148,7 @@ impl Costs {
         self.planner_calls += 1;
         let scope = Rc::new(Scope::new(indexes, []));
         let outcome = entry
-            .sandboxed
+            .variant
             .run(|statement| whatif::plan_under(statement, &scope));
         let summary = outcome.unwrap_or_else(|_| entry.base.clone());
         let used = (configuration.iter().copied())
@@ -160,7 +178,7 @@ impl Oracle for Costs {
     fn weight(&self, statement: usize) -> f64 {
         self.statements
             .get(statement)
-            .map_or(0.0, |statement| statement.source.weight)
+            .map_or(0.0, AdvisedStatement::weight)
     }
 
     fn cost(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> f64 {

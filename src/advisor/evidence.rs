@@ -11,6 +11,8 @@ pub(crate) struct Evidence {
     pub(crate) workload: &'static str,
     /// Statements that were planned.
     pub(crate) statements_planned: usize,
+    /// Of those, with values of their executions for parameters.
+    pub(crate) sampled: usize,
     /// Planner calls made, and answers that did not need one.
     pub(crate) planner_calls: usize,
     /// See `planner_calls`.

@@ -20,7 +20,7 @@ use crate::pg::relation_facts::RelationFacts;
 use crate::pg::rollback::{Surroundings, rolled_back};
 use crate::settings;
 use crate::whatif::{self, Defined, Hypothetical};
-use crate::workload::sandbox::Sandboxed;
+use crate::workload::variants::{self, Variant};
 use crate::workload::{Workload, WorkloadStatement};
 
 /// Statements left out that evidence names; the rest are counted.
@@ -50,6 +50,8 @@ pub(super) struct Observation {
 pub(super) fn observe(workload: &Workload, strict: bool, deadline: Instant) -> Result<Observation> {
     let mut observation = Observation {
         complete: true,
+        not_planned_count: workload.unreadable,
+        utility_statements: workload.utility,
         ..Observation::default()
     };
     for (ordinal, source) in (1..).zip(&workload.statements) {
@@ -58,8 +60,8 @@ pub(super) fn observe(workload: &Workload, strict: bool, deadline: Instant) -> R
             observation.complete = false;
             break;
         }
-        match plan_as_is(source) {
-            Ok(observed) => observation.observed.push(observed),
+        match plan_as_is(ordinal, source) {
+            Ok(observed) => observation.observed.extend(observed),
             Err(error) if strict => {
                 return Err(error.in_element("queries", ordinal, &source.text));
             }
@@ -84,13 +86,32 @@ impl Observation {
     }
 }
 
-fn plan_as_is(source: &WorkloadStatement) -> Result<Observed> {
-    let mut sandboxed = Sandboxed::open(source)?;
-    let (base, facts) = sandboxed.run(whatif::plan_and_observe)?;
-    Ok(Observed {
-        statement: AdvisedStatement::new(source.clone(), sandboxed, base),
-        facts,
-    })
+/// Plans each variant of a statement; one whose values make planning fail, as by a division by
+/// zero, leaves its weight to the plan without values.
+fn plan_as_is(ordinal: usize, source: &WorkloadStatement) -> Result<Vec<Observed>> {
+    let source = Rc::new(source.clone());
+    let observe = |variant: Variant| {
+        let (base, facts) = variant.run(whatif::plan_and_observe)?;
+        let statement = AdvisedStatement::new(ordinal, source.clone(), variant, base);
+        Ok(Observed { statement, facts })
+    };
+    let mut observed = Vec::new();
+    let mut generic: Option<Variant> = None;
+    for variant in variants::open(&source)? {
+        let without = variant.generic(variant.weight);
+        let outcome = variant.has_values().then(|| observe(variant));
+        match outcome {
+            Some(Ok(one)) => observed.push(one),
+            Some(Err(_)) | None => {
+                let weight = generic.as_ref().map_or(0.0, |generic| generic.weight);
+                generic = Some(without.generic(weight + without.weight));
+            }
+        }
+    }
+    if let Some(generic) = generic {
+        observed.push(observe(generic)?);
+    }
+    Ok(observed)
 }
 
 /// The tables that candidates may be for.
@@ -275,7 +296,7 @@ fn upkeep(candidate: &Candidate, size: i64, observed: &[Observed], settings: &Pl
         .map(|observed| {
             let statement = &observed.statement;
             let entries = entries_written(&statement.base, &statement.source, candidate, &columns);
-            statement.source.weight * entries * per_entry
+            statement.weight() * entries * per_entry
         })
         .sum()
 }

@@ -8,8 +8,9 @@ use super::costs::{Costs, Proposal};
 use super::ddl::{self, Commands};
 use super::estimates::build_seconds;
 use super::evidence::{Evidence, HelpedStatement, NotPlanned, Rejected, text_hash};
+use super::helped::{self, Helped};
 use super::observe::{self, Observation};
-use super::selection::{self, Choice, Oracle, Outcome, Rejection};
+use super::selection::{self, Choice, Outcome, Rejection};
 use super::tables::Table;
 use crate::error::{Result, abbreviate};
 use crate::workload::Workload;
@@ -121,9 +122,8 @@ impl Writer<'_> {
         ranked: &BTreeSet<usize>,
         named: &BTreeMap<usize, String>,
     ) -> Recommendation {
-        let helped = self.helped(costs, choice, ranked, named);
-        let seconds_saved = self.seconds_saved(costs, choice);
-        let evidence = self.evidence(costs, helped, table.oid);
+        let helped = helped::helped(costs, choice, ranked);
+        let evidence = self.evidence(costs, named_statements(&helped, named), table.oid);
         let (kind, size, upkeep) = (costs.proposals.get(choice.candidate))
             .map_or(("btree", 0, 0.0), |p| (kind_of(p), p.size, p.upkeep));
         // Adding zero turns the empty sum's -0 into 0.
@@ -137,48 +137,21 @@ impl Writer<'_> {
             write_penalty: share(upkeep),
             cost_before: choice.cost_before,
             cost_after: choice.cost_after,
-            seconds_saved,
-            statements: choice.helped.len(),
-            reason: reason(costs, choice),
+            seconds_saved: self.seconds_saved(&helped),
+            statements: helped.len(),
+            reason: reason(&helped),
             evidence,
             commands,
         }
     }
 
-    fn helped(
-        &self,
-        costs: &mut Costs,
-        choice: &Choice,
-        ranked: &BTreeSet<usize>,
-        named: &BTreeMap<usize, String>,
-    ) -> Vec<HelpedStatement> {
-        (choice.helped.iter())
-            .map(|&(statement, cost_before, cost_after)| {
-                let indexes_used = (costs.used(statement, ranked).iter())
-                    .filter_map(|candidate| named.get(candidate).cloned())
-                    .collect();
-                let (text, weight) = source(costs, statement);
-                HelpedStatement {
-                    hash: text_hash(&text),
-                    query: abbreviate(&text, 1000),
-                    weight,
-                    cost_before,
-                    cost_after,
-                    indexes_used,
-                }
-            })
-            .collect()
-    }
-
     /// Time saved per hour: each statement's measured time falls as its cost does.
-    fn seconds_saved(&self, costs: &Costs, choice: &Choice) -> Option<f64> {
+    fn seconds_saved(&self, helped: &[Helped]) -> Option<f64> {
         let hours = self.workload.hours?;
-        let milliseconds: f64 = (choice.helped.iter())
-            .filter_map(|&(statement, before, after)| {
-                let advised = costs.statements.get(statement)?;
-                let total = advised.source.mean_time? * advised.source.weight;
+        let milliseconds: f64 = (helped.iter())
+            .filter_map(|helped| {
                 // What is measured is the statement as it is, so the share is of its first cost.
-                Some(total * (before - after) / advised.base.cost.max(f64::MIN_POSITIVE))
+                Some(helped.source.mean_time? * helped.saved() / helped.base.max(f64::MIN_POSITIVE))
             })
             .sum();
         Some(milliseconds / 1000.0 / hours.max(1.0 / 3600.0))
@@ -195,9 +168,11 @@ impl Writer<'_> {
         let refused = (self.refused.iter())
             .filter(|(of, _)| *of == table)
             .map(|(_, rejected)| rejected.clone());
+        let (statements_planned, sampled) = helped::counts(&costs.statements);
         Evidence {
             workload: self.workload.source,
-            statements_planned: costs.statements.len(),
+            statements_planned,
+            sampled,
             planner_calls: costs.planner_calls,
             answers_reused: costs.reused,
             complete: self.complete,
@@ -220,10 +195,19 @@ fn index_name(commands: &Commands) -> String {
         .to_owned()
 }
 
-fn source(costs: &Costs, statement: usize) -> (String, f64) {
-    (costs.statements.get(statement))
-        .map(|statement| (statement.source.text.clone(), statement.source.weight))
-        .unwrap_or_default()
+fn named_statements(helped: &[Helped], named: &BTreeMap<usize, String>) -> Vec<HelpedStatement> {
+    (helped.iter())
+        .map(|helped| HelpedStatement {
+            hash: text_hash(&helped.source.text),
+            query: abbreviate(&helped.source.text, 1000),
+            weight: helped.source.weight,
+            cost_before: helped.before,
+            cost_after: helped.after,
+            indexes_used: (helped.used.iter())
+                .filter_map(|candidate| named.get(candidate).cloned())
+                .collect(),
+        })
+        .collect()
 }
 
 fn kind_of(proposal: &Proposal) -> &'static str {
@@ -255,20 +239,20 @@ fn rejection_text(rejection: Rejection) -> String {
 }
 
 /// One sentence for a person: what it does for the statement it helps most.
-fn reason(costs: &Costs, choice: &Choice) -> String {
-    let saved = |entry: &&(usize, f64, f64)| costs.weight(entry.0) * (entry.1 - entry.2);
-    let best = (choice.helped.iter()).max_by(|a, b| saved(a).total_cmp(&saved(b)));
-    let Some(&(statement, before, after)) = best else {
+fn reason(helped: &[Helped]) -> String {
+    let best = (helped.iter()).max_by(|a, b| a.saved().total_cmp(&b.saved()));
+    let Some(best) = best else {
         return String::new();
     };
-    let (text, _) = source(costs, statement);
-    let others = match choice.helped.len() {
+    let count = match helped.len() {
         1 => "helps 1 statement".to_owned(),
         count => format!("helps {count} statements"),
     };
     format!(
-        "{others}; cost {before:.0} -> {after:.0} ({:.0}x) of: {}",
-        before / after.max(0.01),
-        abbreviate(&text, 120)
+        "{count}; cost {:.0} -> {:.0} ({:.0}x) of: {}",
+        best.before,
+        best.after,
+        best.before / best.after.max(0.01),
+        abbreviate(&best.source.text, 120)
     )
 }

@@ -11,6 +11,15 @@ pub(crate) struct OwnedContext(pg_sys::MemoryContext);
 impl OwnedContext {
     /// An empty context.
     pub(crate) fn new() -> Self {
+        Self::of_size(pg_sys::ALLOCSET_DEFAULT_INITSIZE)
+    }
+
+    /// An empty context that takes little memory, for one of thousands.
+    pub(crate) fn small() -> Self {
+        Self::of_size(pg_sys::ALLOCSET_SMALL_INITSIZE)
+    }
+
+    fn of_size(initial: u32) -> Self {
         // SAFETY: TopTransactionContext exists while SQL functions and hooks run; the name is a
         // constant, as AllocSetContextCreateInternal requires.
         Self(unsafe {
@@ -18,7 +27,7 @@ impl OwnedContext {
                 pg_sys::TopTransactionContext,
                 c"pgopt".as_ptr(),
                 pg_sys::ALLOCSET_SMALL_MINSIZE as usize,
-                pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+                initial as usize,
                 pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
             )
         })

@@ -75,7 +75,9 @@ pub(crate) fn plan(statement: &mut Statement, before_each: impl Fn()) -> Result<
     for query in statement.queries()? {
         let scratch = OwnedContext::new();
         let text = statement.text();
-        // SAFETY: the query is a live tree with its locks held; the planner gets a copy.
+        let values = statement.bound_values();
+        // SAFETY: the query is a live tree with its locks held; the planner gets a copy. The
+        // values live as long as the statement has them.
         unsafe {
             if (*query).commandType == pg_sys::CmdType::CMD_UTILITY {
                 continue;
@@ -87,7 +89,7 @@ pub(crate) fn plan(statement: &mut Statement, before_each: impl Fn()) -> Result<
                     copy,
                     text.as_ptr(),
                     pg_sys::CURSOR_OPT_PARALLEL_OK as i32,
-                    std::ptr::null_mut(),
+                    values,
                 )
             });
             super::compat::check_permissions(planned);

@@ -2,9 +2,11 @@
 
 use std::cell::Cell;
 use std::ffi::CString;
+use std::rc::Rc;
 
 use pgrx::{PgList, PgSqlErrorCode, pg_sys};
 
+use super::bound::{GivenSet, Values};
 use super::memory::OwnedContext;
 use crate::error::{Error, Result};
 
@@ -15,13 +17,15 @@ use crate::error::{Error, Result};
 pub(crate) struct Statement {
     text: CString,
     analysed: Analysed,
+    values: Option<Rc<Values>>,
 }
 
 struct Analysed {
     context: OwnedContext,
     queries: *mut pg_sys::List,
     generation: u64,
-    parameters: usize,
+    /// Types of the parameters; 0 for a number that the text leaves out.
+    types: Vec<pg_sys::Oid>,
 }
 
 impl Statement {
@@ -30,7 +34,11 @@ impl Statement {
     pub(crate) fn analyse(text: &str) -> Result<Self> {
         let text = c_text(text)?;
         let analysed = Analysed::new(&text)?;
-        Ok(Self { text, analysed })
+        Ok(Self {
+            text,
+            analysed,
+            values: None,
+        })
     }
 
     /// The statement's text.
@@ -40,7 +48,25 @@ impl Statement {
 
     /// Whether the text holds `$n` parameters.
     pub(crate) fn has_parameters(&self) -> bool {
-        self.analysed.parameters > 0
+        !self.analysed.types.is_empty()
+    }
+
+    /// Makes values for its parameters of those `given` that can be, see [`Values::new`]. Runs
+    /// input functions, as planning does.
+    pub(crate) fn bind(&mut self, given: &GivenSet, own_types: bool) -> Result<(Values, GivenSet)> {
+        // The types may have changed since the analysis.
+        let _locked = self.queries()?;
+        Ok(Values::new(&self.analysed.types, given, own_types))
+    }
+
+    /// The values for its parameters that it is planned with from now on; without, generically.
+    pub(crate) fn plan_with(&mut self, values: Option<Rc<Values>>) {
+        self.values = values;
+    }
+
+    /// Those values as the planner takes them; null for none.
+    pub(super) fn bound_values(&self) -> pg_sys::ParamListInfo {
+        (self.values.as_ref()).map_or(std::ptr::null_mut(), |values| values.list())
     }
 
     /// The rewritten query trees with their locks held; copy before planning, the planner
@@ -68,12 +94,12 @@ impl Analysed {
     fn new(text: &CString) -> Result<Self> {
         let context = OwnedContext::new();
         let generation = catalog_generation();
-        let (queries, parameters) = context.enter(|| analyse_and_rewrite(text))?;
+        let (queries, types) = context.enter(|| analyse_and_rewrite(text))?;
         Ok(Self {
             context,
             queries,
             generation,
-            parameters,
+            types,
         })
     }
 }
@@ -83,8 +109,8 @@ pub(crate) fn c_text(text: &str) -> Result<CString> {
     CString::new(text).map_err(|_| Error::invalid_parameter("query text contains a zero byte"))
 }
 
-/// The rewritten queries, and how many parameters they have.
-fn analyse_and_rewrite(text: &CString) -> Result<(*mut pg_sys::List, usize)> {
+/// The rewritten queries, and the types of their parameters.
+fn analyse_and_rewrite(text: &CString) -> Result<(*mut pg_sys::List, Vec<pg_sys::Oid>)> {
     let raw = single_statement(text)?;
     let _silence = PostParseHook::silence();
     let mut types: *mut pg_sys::Oid = std::ptr::null_mut();
@@ -107,7 +133,10 @@ fn analyse_and_rewrite(text: &CString) -> Result<(*mut pg_sys::List, usize)> {
             // Statement trackers count what has a query id: our planning is nobody's statement.
             (*query).queryId = Default::default();
         }
-        Ok((rewritten, usize::try_from(count).unwrap_or(0)))
+        let count = usize::try_from(count).unwrap_or(0);
+        // A text without parameters leaves the array null.
+        let types = (0..count).map(|number| *types.add(number)).collect();
+        Ok((rewritten, types))
     }
 }
 

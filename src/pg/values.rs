@@ -7,9 +7,14 @@ use pgrx::pg_sys;
 /// Types from here on are a database's own, and may be something else by now.
 const FIRST_OWN_OID: u32 = pg_sys::FirstNormalObjectId;
 
+/// Whether a type is built in.
+pub(crate) fn is_built_in(type_oid: u32) -> bool {
+    type_oid != 0 && type_oid < FIRST_OWN_OID
+}
+
 /// The name of a built-in type.
 pub(crate) fn type_name(type_oid: u32) -> Option<String> {
-    if type_oid == 0 || type_oid >= FIRST_OWN_OID {
+    if !is_built_in(type_oid) {
         return None;
     }
     // SAFETY: returns a name for any OID, `???` if there is no such type.
@@ -36,7 +41,7 @@ pub(crate) fn output(type_oid: u32, bytes: &[u8]) -> Option<String> {
 
 /// The datum of such a value, in the current memory context.
 pub(crate) fn datum(type_oid: u32, bytes: &[u8]) -> Option<pg_sys::Datum> {
-    if type_oid == 0 || type_oid >= FIRST_OWN_OID {
+    if !is_built_in(type_oid) {
         return None;
     }
     let (mut length, mut by_value) = (0i16, false);

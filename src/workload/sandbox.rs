@@ -7,6 +7,8 @@
 //! written in C, and whose owner is neither a superuser nor that role, is not planned at all:
 //! its owner could have replaced it since.
 
+use std::rc::Rc;
+
 use pgrx::datum::DatumWithOid;
 use pgrx::{PgSqlErrorCode, pg_sys};
 use serde::Deserialize;
@@ -14,6 +16,7 @@ use serde::Deserialize;
 use super::WorkloadStatement;
 use super::pgss_text::restore_typed_literals;
 use crate::error::{Error, Result};
+use crate::pg::bound::{GivenSet, Values};
 use crate::pg::reach::{Reach, reach};
 use crate::pg::rollback::{SessionLocks, Surroundings, rolled_back};
 use crate::pg::statement::Statement;
@@ -72,8 +75,42 @@ impl Sandboxed {
         })
     }
 
-    /// Runs `work`, such as planning, in the sandbox.
-    pub(crate) fn run<T>(&mut self, work: impl FnOnce(&mut Statement) -> Result<T>) -> Result<T> {
+    /// Those of `given` that can be values of the statement's parameters; `None` if none can.
+    ///
+    /// Input functions run in the sandbox; a value that one of them refuses, or that would need
+    /// the code of a third role, is left out. Those of the database's own types may check a
+    /// domain, so they are not run where code could release the session's advisory locks.
+    pub(crate) fn bind(&mut self, given: &GivenSet) -> Option<(GivenSet, Values)> {
+        let own_types = !self.keeps_locks;
+        let mut bind = |given: &GivenSet| {
+            self.run(|statement| statement.bind(given, own_types))
+                .ok()
+                .map(|(values, kept)| (kept, values))
+        };
+        let (kept, values) = match bind(given) {
+            Some(bound) => bound,
+            None => {
+                let accepted = (given.iter())
+                    .map(|(number, given)| (*number, given.clone()))
+                    .filter(|one| bind(&GivenSet::from([one.clone()])).is_some())
+                    .collect();
+                bind(&accepted)?
+            }
+        };
+        (!kept.is_empty()).then_some((kept, values))
+    }
+
+    /// Runs `work`, such as planning, in the sandbox, with these values for the parameters.
+    pub(crate) fn run_with<T>(
+        &mut self,
+        values: Option<Rc<Values>>,
+        work: impl FnOnce(&mut Statement) -> Result<T>,
+    ) -> Result<T> {
+        self.statement.plan_with(values);
+        self.run(work)
+    }
+
+    fn run<T>(&mut self, work: impl FnOnce(&mut Statement) -> Result<T>) -> Result<T> {
         let _locks = (!self.keeps_locks).then(SessionLocks::none_held);
         rolled_back(&self.surroundings, || work(&mut self.statement))
     }

@@ -1,11 +1,12 @@
-//! Where statements come from: the caller's arguments, or `pg_stat_statements`.
+//! Where statements come from: the caller's arguments, what pgopt captured, or
+//! `pg_stat_statements`.
 
 use pgrx::pg_sys;
 use serde::Deserialize;
 
-use super::{Workload, WorkloadStatement};
+use super::{Workload, WorkloadStatement, captured};
 use crate::error::{Error, Result};
-use crate::pg::{catalog, spi};
+use crate::pg::{catalog, preload, spi};
 
 /// The statements of an argument, each with a weight (1 by default).
 pub(crate) fn given(queries: &[String], weights: Option<&[f64]>) -> Result<Workload> {
@@ -22,12 +23,14 @@ pub(crate) fn given(queries: &[String], weights: Option<&[f64]>) -> Result<Workl
             mean_time: None,
             rows_per_call: None,
             search_path: None,
+            samples: Vec::new(),
         })
         .collect();
     Ok(Workload {
         statements,
         hours: None,
         source: "given queries",
+        ..Workload::default()
     })
 }
 
@@ -55,8 +58,13 @@ fn check_weights(queries: &[String], weights: &[f64]) -> Result<()> {
     Ok(())
 }
 
-/// What `pg_stat_statements` has of the current database, as far as the caller may see it.
-pub(crate) fn pg_stat_statements() -> Result<Workload> {
+/// What was run in the current database, as far as the caller may see it: pgopt's own capture,
+/// which knows values and each session's `search_path`, or else `pg_stat_statements`.
+pub(crate) fn observed() -> Result<Workload> {
+    captured::workload().map_or_else(pg_stat_statements, Ok)
+}
+
+fn pg_stat_statements() -> Result<Workload> {
     let schema: Option<String> = spi::json(
         "SELECT to_jsonb((SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
                            WHERE e.extname = 'pg_stat_statements'))",
@@ -75,19 +83,33 @@ pub(crate) fn pg_stat_statements() -> Result<Workload> {
             .collect(),
         hours: read.hours.filter(|hours| *hours > 0.0),
         source: "pg_stat_statements",
+        ..Workload::default()
     })
 }
 
 fn no_source() -> Error {
+    let (captured, hint) = match preload::at_server_start() {
+        true => (
+            "pgopt has captured no statement of this database that you may see",
+            "Run the workload with setting pgopt.track at \"top\" or \"all\" (pgopt.status() says \
+             what is off), or run CREATE EXTENSION pg_stat_statements, or pass queries to \
+             pgopt.recommend_for().",
+        ),
+        false => (
+            "pgopt captures nothing in this database, as it was not loaded at server start",
+            "Set shared_preload_libraries = 'pgopt', restart the server and run the workload; or \
+             add pg_stat_statements there and run CREATE EXTENSION pg_stat_statements; or pass \
+             queries to pgopt.recommend_for().",
+        ),
+    };
     Error::new(
         pgrx::PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         "there is no workload to advise on",
     )
-    .detail("Extension \"pg_stat_statements\" is not installed in this database.")
-    .hint(
-        "Add pg_stat_statements to shared_preload_libraries and run CREATE EXTENSION \
-         pg_stat_statements, or pass queries to pgopt.recommend_for().",
-    )
+    .detail(format!(
+        "{captured}, and extension \"pg_stat_statements\" is not installed."
+    ))
+    .hint(hint)
 }
 
 /// Statements of this database that the caller may see, the most expensive first, each with the
@@ -145,6 +167,7 @@ impl From<Entry> for WorkloadStatement {
             mean_time: Some(entry.mean_time),
             rows_per_call: Some(entry.rows / entry.calls.max(1.0)),
             search_path: entry.path,
+            samples: Vec::new(),
         }
     }
 }
