@@ -235,7 +235,7 @@ fn put_statement(shared: &'static Shared, saved: &SavedStatement) {
         top_level: saved.top_level,
     };
     let Ok((pinned, true)) = shared.find_or_add(STARTING, &key, |entry| fill(entry, saved)) else {
-        return;
+        return leave_behind(shared, &key, saved);
     };
     if let Some(text) = &saved.text {
         let path = saved.search_path.as_deref().unwrap_or_default();
