@@ -262,7 +262,7 @@ COMMENT ON COLUMN pgopt.statement_samples.queryid IS 'query identifier, as in pg
 COMMENT ON COLUMN pgopt.statement_samples.database IS 'name of the database';
 COMMENT ON COLUMN pgopt.statement_samples.role IS 'name of the role that ran it';
 COMMENT ON COLUMN pgopt.statement_samples.toplevel IS 'whether a client sent it';
-COMMENT ON COLUMN pgopt.statement_samples.kind IS 'slowest, latest (looked at once a second), or random: every execution had the same chance';
+COMMENT ON COLUMN pgopt.statement_samples.kind IS 'slowest, latest (looked at once a second), or random: every execution but the first had the same chance';
 COMMENT ON COLUMN pgopt.statement_samples.started IS 'when the command that ran it began';
 COMMENT ON COLUMN pgopt.statement_samples.duration IS 'execution time, in ms';
 COMMENT ON COLUMN pgopt.statement_samples.rows IS 'rows retrieved or affected';
@@ -379,7 +379,7 @@ COMMENT ON COLUMN pgopt.capture_info.since IS 'when counting began: first start,
 COMMENT ON COLUMN pgopt.capture_info.used IS 'statements there are';
 COMMENT ON COLUMN pgopt.capture_info.max_statements IS 'statements there is room for';
 COMMENT ON COLUMN pgopt.capture_info.recorded IS 'executions counted, those of evicted and reset statements included';
-COMMENT ON COLUMN pgopt.capture_info.dropped IS 'executions, plannings and failures that could not be counted';
+COMMENT ON COLUMN pgopt.capture_info.dropped IS 'executions and failures that could not be counted';
 COMMENT ON COLUMN pgopt.capture_info.dropped_busy IS 'of those, because another process was changing that part of the table';
 COMMENT ON COLUMN pgopt.capture_info.dropped_full IS 'of those, because there was no place for a new statement';
 COMMENT ON COLUMN pgopt.capture_info.dropped_open IS 'of those, because too many cursors were open in one session';

@@ -42,7 +42,7 @@ static TRACK_UTILITY: GucSetting<bool> = GucSetting::<bool>::new(true);
 static SAMPLE_PARAMETERS: GucSetting<Keep> = GucSetting::<Keep>::new(Keep::Redacted);
 /// 5000, as `pg_stat_statements` has it: more than most applications have statements.
 static MAX_STATEMENTS: GucSetting<i32> = GucSetting::<i32>::new(5000);
-/// 16 MB: 5000 statements of 3 kB with their samples.
+/// 16 MB: 5000 statements of 1.5 kB with their samples.
 static QUERY_TEXT_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
 /// 16 kB: longer statements are generated, and seldom twice the same.
 static MAX_QUERY_LENGTH: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
