@@ -262,7 +262,7 @@ COMMENT ON COLUMN pgopt.statement_samples.queryid IS 'query identifier, as in pg
 COMMENT ON COLUMN pgopt.statement_samples.database IS 'name of the database';
 COMMENT ON COLUMN pgopt.statement_samples.role IS 'name of the role that ran it';
 COMMENT ON COLUMN pgopt.statement_samples.toplevel IS 'whether a client sent it';
-COMMENT ON COLUMN pgopt.statement_samples.kind IS 'slowest, latest (looked at once a second), or random: every execution but the first had the same chance';
+COMMENT ON COLUMN pgopt.statement_samples.kind IS 'slowest, latest (looked at once a second), or random: every execution had the same chance';
 COMMENT ON COLUMN pgopt.statement_samples.started IS 'when the command that ran it began';
 COMMENT ON COLUMN pgopt.statement_samples.duration IS 'execution time, in ms';
 COMMENT ON COLUMN pgopt.statement_samples.rows IS 'rows retrieved or affected';

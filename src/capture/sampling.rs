@@ -1,7 +1,7 @@
 //! Which executions are kept as samples, and with what of their parameters.
 //!
 //! Of each statement four: the slowest, the latest (looked at once a second at most), and a
-//! reservoir of two in which every execution but the first has had the same chance.
+//! reservoir of two in which every execution has had the same chance.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -44,12 +44,11 @@ pub(super) fn wanted(entry: &Entry, time: u64) -> u32 {
     let now = clock::command_start() as u64;
     let calls = entry.get(Counter::Calls).max(1);
     let mut wanted = u32::from(time > slowest.duration.load(Relaxed)) << SLOWEST;
-    // Many statements have one execution only: that one is the slowest, and needs no other place.
-    if calls == 1 {
-        return wanted;
+    // Many statements have one execution only, and need it in no third place.
+    if calls > 1 {
+        wanted |= u32::from(now.saturating_sub(latest.at.load(Relaxed)) >= LATEST_AGE) << LATEST;
     }
-    wanted |= u32::from(now.saturating_sub(latest.at.load(Relaxed)) >= LATEST_AGE) << LATEST;
-    let drawn = drawn(now ^ time, calls - 1);
+    let drawn = drawn(now ^ time, calls);
     if drawn < (SAMPLES - RESERVOIR) as u64 {
         wanted |= 1 << (RESERVOIR as u64 + drawn);
     }
