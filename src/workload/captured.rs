@@ -105,7 +105,7 @@ fn statement(
     })
 }
 
-/// A reset leaves the samples there; those from before it are of executions that do not count.
+/// Samples of an execution that was under way during a reset do not count either.
 fn samples(shared: &'static Shared, entry: &read::Statement, now: i64) -> Vec<Sample> {
     let since = entry.get(Counter::FirstSeen) as i64;
     (read::samples(shared, &entry.key).iter())

@@ -115,8 +115,8 @@ fn shares(
 ) -> Vec<(Option<usize>, f64)> {
     let tail = slowest.filter(|set| !usual.contains(set));
     let tail_weight = match tail {
-        // At least one execution, and never most of them.
-        Some(_) => (weight * TAIL).max(1.0).min(weight / 2.0),
+        // At least one execution: of a statement that ran once it is the only one.
+        Some(_) => (weight * TAIL).max(1.0).min(weight),
         None => 0.0,
     };
     let rest = weight - tail_weight;
@@ -133,6 +133,8 @@ fn shares(
     if usual.is_empty() {
         shares.push((None, rest));
     }
+    // A statement with weight 0 is planned, too.
+    shares.retain(|(_, share)| *share > 0.0 || weight <= 0.0);
     shares
 }
 
@@ -164,9 +166,15 @@ mod tests {
             [(Some(0), 1.0), (Some(1), 9.0)]
         );
         assert_eq!(
-            shares(1.0, 2, &[1], Some(0)),
-            [(Some(0), 0.5), (Some(1), 0.5)]
+            shares(2.0, 2, &[1], Some(0)),
+            [(Some(0), 1.0), (Some(1), 1.0)]
         );
+    }
+
+    #[test]
+    fn the_only_execution_is_all_there_is() {
+        assert_eq!(shares(1.0, 1, &[], Some(0)), [(Some(0), 1.0)]);
+        assert_eq!(shares(0.0, 0, &[], None), [(None, 0.0)]);
     }
 
     #[test]
