@@ -320,6 +320,10 @@ holds 'and is at work' until_true 5 reads 'SELECT housekeeper FROM pgopt.capture
 
 # Settings in running sessions -------------------------------------------------------------------
 
+# With room enough that nothing gives way meanwhile.
+configure 'pgopt.max_statements = 1000'
+restart fast
+
 coproc SESSION { sql postgres 2>&1; }
 exec {ASK}>&"${SESSION[1]}" {ANSWER}<&"${SESSION[0]}"
 # ask COMMAND: the running session's answer.

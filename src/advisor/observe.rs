@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Instant;
 
-use pgrx::pg_sys;
+use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::Request;
 use super::candidates::{self, Candidate};
@@ -66,10 +66,34 @@ pub(super) fn observe(workload: &Workload, strict: bool, deadline: Instant) -> R
                 return Err(error.in_element("queries", ordinal, &source.text));
             }
             Err(error) if error.is_no_plan() => observation.utility_statements += 1,
+            Err(error) if is_unreadable_utility(&source.text, &error) => {
+                observation.utility_statements += 1;
+            }
             Err(error) => observation.leave_out(source, &error),
         }
     }
     Ok(observation)
+}
+
+/// Whether it is a utility command in which `pg_stat_statements` (since 16) put a parameter where
+/// the grammar takes none, as in `SET statement_timeout = $1`.
+fn is_unreadable_utility(text: &str, error: &Error) -> bool {
+    const COMMANDS: [&str; 9] = [
+        "SET",
+        "RESET",
+        "DEALLOCATE",
+        "SAVEPOINT",
+        "RELEASE",
+        "ROLLBACK",
+        "COMMIT",
+        "PREPARE",
+        "FETCH",
+    ];
+    let word = text.split_whitespace().next().unwrap_or_default();
+    error.sqlstate() == PgSqlErrorCode::ERRCODE_SYNTAX_ERROR
+        && COMMANDS
+            .iter()
+            .any(|command| word.eq_ignore_ascii_case(command))
 }
 
 impl Observation {

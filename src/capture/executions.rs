@@ -18,6 +18,8 @@ struct Open {
     execution: usize,
     query_id: u64,
     top_level: bool,
+    /// Its text is a part of the command that declared it.
+    is_cursor: bool,
     time: u64,
     rows: u64,
     usage: [u64; USAGE],
@@ -39,7 +41,7 @@ pub(crate) struct Run {
 /// An execution is about to begin: should that fail already, it is known which one did.
 #[inline]
 pub(crate) fn announce(execution: Execution) {
-    let query_id = execution.query_id();
+    let query_id = session::identifier(execution.query_id());
     if query_id != 0 && !session::is_nested() && is_clients() && session::shared().is_some() {
         failures::at(query_id, false);
     }
@@ -52,14 +54,14 @@ pub(crate) fn failed_to_begin(execution: Execution, sqlstate: i32) {
         return;
     };
     if let Some(pinned) = failures::count(shared, query_id, 0, sqlstate, 0) {
-        texts::complete(shared, &pinned, execution);
+        texts::complete(shared, &pinned, execution, false);
     }
 }
 
 /// Follows an execution from now on, if it is to be counted.
 #[inline]
 pub(crate) fn begin(execution: Execution) {
-    let query_id = execution.query_id();
+    let query_id = session::identifier(execution.query_id());
     if query_id == 0 {
         return;
     }
@@ -77,6 +79,7 @@ pub(crate) fn begin(execution: Execution) {
         execution: execution.id(),
         query_id,
         top_level,
+        is_cursor: session::is_declaring(),
         time: 0,
         rows: 0,
         usage: [0; USAGE],
@@ -155,7 +158,7 @@ pub(crate) fn failed(execution: Execution, run: &Run, sqlstate: i32) {
     };
     let time = open.time + elapsed;
     if let Some(pinned) = failures::count(shared, open.query_id, 0, sqlstate, time) {
-        texts::complete(shared, &pinned, execution);
+        texts::complete(shared, &pinned, execution, open.is_cursor);
     }
 }
 
@@ -183,7 +186,7 @@ pub(crate) fn end(execution: Execution) {
     };
     let wanted = record::entry(shared, &key, 0).map_or(0, |pinned| {
         record::finished(pinned.entry, &finished);
-        texts::complete(shared, &pinned, execution);
+        texts::complete(shared, &pinned, execution, open.is_cursor);
         sampling::wanted(pinned.entry, open.time)
     });
     if wanted != 0 {

@@ -63,8 +63,8 @@ pub(crate) fn analysed(statement: &Analysed) {
 }
 
 /// A cursor is being declared: its query is the statement that is counted, under the text behind
-/// the command's FOR.
-pub(crate) fn declared(cursor: &mut Analysed) {
+/// the command's FOR. Until the command is over, what is begun without an identifier is this.
+pub(crate) fn declare(cursor: &mut Analysed) {
     let command = cursor.source();
     let range = statement_range(command.bytes(), command.location, command.length);
     let text = command.bytes().get(range.clone()).unwrap_or_default();
@@ -74,6 +74,7 @@ pub(crate) fn declared(cursor: &mut Analysed) {
     if let Some(start) = query {
         cursor.set_place(start, range.end - start);
         analysed(cursor);
+        session::set_declared(cursor.query_id());
     }
 }
 

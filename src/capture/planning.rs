@@ -40,6 +40,7 @@ pub(crate) fn enter() -> Call {
 pub(crate) fn leave(query_id: u64, call: &Call) {
     let elapsed = clock::nanoseconds().saturating_sub(call.started);
     session::set_nested(call.nested_before);
+    let query_id = session::identifier(query_id);
     if query_id != 0 && session::tracking().is_some() {
         flush();
         PENDING.set(Some((session::key(query_id), elapsed)));
@@ -49,6 +50,7 @@ pub(crate) fn leave(query_id: u64, call: &Call) {
 /// It failed.
 pub(crate) fn failed(query_id: u64, call: &Call, sqlstate: i32) {
     session::set_nested(call.nested_before);
+    let query_id = session::identifier(query_id);
     if let Some(shared) = session::tracking().filter(|_| query_id != 0) {
         let elapsed = clock::nanoseconds().saturating_sub(call.started);
         failures::count(shared, query_id, 0, sqlstate, elapsed);

@@ -24,6 +24,29 @@ pub(crate) fn set_nested(nested: bool) -> bool {
     before
 }
 
+/// Identifier of the cursor's query that is being declared; 0 when none is.
+static DECLARED: Local<u64> = Local::new(0);
+
+/// Sets it.
+pub(crate) fn set_declared(query_id: u64) {
+    DECLARED.set(query_id);
+}
+
+/// The identifier of a statement that the server gave `query_id`: a cursor's query has none there.
+#[inline]
+pub(super) fn identifier(query_id: u64) -> u64 {
+    match query_id {
+        0 if !is_nested() => DECLARED.get(),
+        known => known,
+    }
+}
+
+/// Whether a cursor is being declared.
+#[inline]
+pub(super) fn is_declaring() -> bool {
+    DECLARED.get() != 0
+}
+
 /// The shared structures, if this process counts at all.
 #[inline]
 pub(crate) fn shared() -> Option<&'static Shared> {

@@ -67,11 +67,17 @@ pub(super) fn parsed(
     keep(shared, pinned, text);
 }
 
-/// Gives an execution's entry what it still lacks.
+/// Gives an execution's entry what it still lacks; a cursor's has its text from its declaration,
+/// or none.
 #[inline]
-pub(super) fn complete(shared: &'static Shared, pinned: &Pinned, execution: Execution) {
+pub(super) fn complete(
+    shared: &'static Shared,
+    pinned: &Pinned,
+    execution: Execution,
+    is_cursor: bool,
+) {
     let entry = pinned.entry;
-    if entry.lacks_text() && entry.flags.load(Relaxed) & TEXTLESS == 0 {
+    if entry.lacks_text() && !is_cursor && entry.flags.load(Relaxed) & TEXTLESS == 0 {
         executed(shared, pinned, &execution.source());
     }
     if entry.relations[0].load(Relaxed) == 0 {

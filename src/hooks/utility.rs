@@ -68,7 +68,9 @@ unsafe extern "C-unwind" fn process(
             && session::tracking().is_some()
             && let Some(mut cursor) = command.cursor()
         {
-            parsing::declared(&mut cursor);
+            parsing::declare(&mut cursor);
+            watch(next, |_| session::set_declared(0));
+            return session::set_declared(0);
         }
         match utility::begin(&command, role) {
             Some(call) => {

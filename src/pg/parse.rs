@@ -10,7 +10,9 @@ use super::execution::Source;
 /// A statement that was just analysed, for the time of the hook's call.
 pub(crate) struct Analysed {
     query: *mut pg_sys::Query,
+    query_id: u64,
     text: *const c_char,
+    place: (i32, i32),
     state: *const pg_sys::JumbleState,
 }
 
@@ -23,8 +25,15 @@ impl Analysed {
         state: *const pg_sys::JumbleState,
     ) -> Self {
         // SAFETY: see above.
-        let text = unsafe { (*parse).p_sourcetext };
-        Self { query, text, state }
+        unsafe {
+            Self {
+                query,
+                query_id: compat::query_id((*query).queryId),
+                text: (*parse).p_sourcetext,
+                place: ((*query).stmt_location, (*query).stmt_len),
+                state,
+            }
+        }
     }
 
     /// A query of a utility command at that place of its text, with what computing its identifier
@@ -34,23 +43,24 @@ impl Analysed {
     /// As for `new`, during the utility hook's call.
     pub(crate) unsafe fn within(
         query: *mut pg_sys::Query,
+        query_id: u64,
         text: *const c_char,
         state: *const pg_sys::JumbleState,
-        (location, length): (i32, i32),
+        place: (i32, i32),
     ) -> Self {
-        // SAFETY: see above.
-        unsafe {
-            (*query).stmt_location = location;
-            (*query).stmt_len = length;
+        Self {
+            query,
+            query_id,
+            text,
+            place,
+            state,
         }
-        Self { query, text, state }
     }
 
     /// The query identifier; 0 when there is none.
     #[inline]
     pub(crate) fn query_id(&self) -> u64 {
-        // SAFETY: see `new`.
-        unsafe { compat::query_id((*self.query).queryId) }
+        self.query_id
     }
 
     /// Whether it is a utility command.
@@ -60,26 +70,19 @@ impl Analysed {
         unsafe { !(*self.query).utilityStmt.is_null() }
     }
 
-    /// Says where in the text the query alone is; its plan will say the same.
+    /// Says where in the text the query alone is.
     pub(crate) fn set_place(&mut self, start: usize, length: usize) {
-        // SAFETY: see `new`; the fields say nothing but this.
-        unsafe {
-            (*self.query).stmt_location = i32::try_from(start).unwrap_or(-1);
-            (*self.query).stmt_len = i32::try_from(length).unwrap_or(0);
-        }
+        self.place = (
+            i32::try_from(start).unwrap_or(-1),
+            i32::try_from(length).unwrap_or(0),
+        );
     }
 
     /// Its text.
     #[inline]
     pub(crate) fn source(&self) -> Source {
         // SAFETY: see `new`.
-        unsafe {
-            Source::new(
-                self.text,
-                (*self.query).stmt_location,
-                (*self.query).stmt_len,
-            )
-        }
+        unsafe { Source::new(self.text, self.place.0, self.place.1) }
     }
 
     /// Location, length, whether squashed and whether a parameter of its own, of each constant.

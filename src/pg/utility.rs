@@ -100,14 +100,14 @@ impl Utility {
         }
     }
 
-    /// The query of a DECLARE CURSOR, with its identifier, which the server itself computes from
-    /// 16 on.
+    /// The query of a DECLARE CURSOR, with its identifier. The server itself computes that from 18
+    /// on only; before, it is not left in the query: other trackers of statements, which saw no
+    /// such query being parsed, would keep its text with all constants.
     pub(crate) fn cursor(&self) -> Option<Analysed> {
         if self.tag() != T_DeclareCursorStmt || !session::has_query_ids() {
             return None;
         }
-        // SAFETY: see `new`; parse analysis left a query there. Identifier and place in the text
-        // are not looked at by anything but trackers of statements.
+        // SAFETY: see `new`; parse analysis left a query there.
         unsafe {
             let declare = (*self.statement)
                 .utilityStmt
@@ -116,9 +116,12 @@ impl Utility {
             if compat::tag(query.cast()) != T_Query {
                 return None;
             }
+            let before = (*query).queryId;
             let state = jumble(query, self.text);
+            let query_id = compat::query_id((*query).queryId);
+            (*query).queryId = before;
             let place = ((*self.statement).stmt_location, (*self.statement).stmt_len);
-            Some(Analysed::within(query, self.text, state, place))
+            Some(Analysed::within(query, query_id, self.text, state, place))
         }
     }
 
