@@ -18,7 +18,7 @@ use crate::shmem::table::Pinned;
 /// Relative to the data directory, where every process of the server is.
 const PATH: &str = "pg_stat_tmp/pgopt.stat";
 /// To be raised with every change of what the numbers mean.
-const LAYOUT: u32 = 2;
+const LAYOUT: u32 = 3;
 /// How often the lock of an entry's samples is tried.
 const TRIES: u32 = 10_000;
 
@@ -186,7 +186,9 @@ fn restore(shared: &'static Shared, saved: Saved) {
     shared.header.value(Global::Heartbeat).store(0, Relaxed);
     let mut statements = saved.statements;
     // With less room than before, those with the most time are kept.
-    statements.sort_by_key(|saved| std::cmp::Reverse(saved.counters.get(2).copied()));
+    statements.sort_by_key(|saved| {
+        std::cmp::Reverse(saved.counters.get(Counter::TotalTime as usize).copied())
+    });
     for statement in &statements {
         put_statement(shared, statement);
     }

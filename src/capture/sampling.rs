@@ -44,10 +44,11 @@ pub(super) fn wanted(entry: &Entry, time: u64) -> u32 {
     let now = clock::command_start() as u64;
     let calls = entry.get(Counter::Calls).max(1);
     let mut wanted = u32::from(time > slowest.duration.load(Relaxed)) << SLOWEST;
-    // Many statements have one execution only, and need it in no third place.
-    if calls > 1 {
-        wanted |= u32::from(now.saturating_sub(latest.at.load(Relaxed)) >= LATEST_AGE) << LATEST;
+    // Many statements have one execution only, and need it in no other place.
+    if calls == 1 {
+        return wanted;
     }
+    wanted |= u32::from(now.saturating_sub(latest.at.load(Relaxed)) >= LATEST_AGE) << LATEST;
     let drawn = drawn(now ^ time, calls);
     if drawn < (SAMPLES - RESERVOIR) as u64 {
         wanted |= 1 << (RESERVOIR as u64 + drawn);
@@ -95,7 +96,11 @@ pub(super) fn take(
             shared.header.add(Global::TextsDropped, 1);
             return;
         };
-        shared.arena.free(place.handle());
+        match pinned.entry.samples.get(RESERVOIR) {
+            // The first execution is the slowest until another one is: then it is one of many.
+            Some(first) if number == SLOWEST && first.handle().first == 0 => first.take_over(place),
+            _ => shared.arena.free(place.handle()),
+        }
         place.set_handle(handle);
         place.duration.store(finished.time, Relaxed);
         place.rows.store(finished.rows, Relaxed);

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::pg::local::Local;
 use crate::pg::{clock, latch, session as process};
 use crate::shmem::Shared;
 use crate::shmem::entry::{Counter, Entry};
@@ -13,8 +14,10 @@ use crate::shmem::header::Global;
 
 /// Free places below which the housekeeper is asked for more: one in this many.
 const LOW: usize = 20;
-/// Places that are to be free then: one in this many.
-const SHARE: usize = 10;
+/// Percent of all places that are to be free then, and at most, see [`Pace`].
+const USUAL: usize = 10;
+/// See above.
+const MOST: usize = 40;
 /// How long the housekeeper may be silent before it counts as away, in microseconds.
 const AWAY: i64 = 10_000_000;
 /// Entries a session looks at to find one to evict.
@@ -92,31 +95,68 @@ pub(crate) fn is_needed(shared: &Shared) -> bool {
     shared.free() <= shared.capacity() / LOW || used > all - all / 10
 }
 
-/// Whether there is enough of both again.
-fn is_enough(shared: &Shared) -> bool {
-    let (used, all) = shared.arena.usage();
-    shared.free() >= shared.capacity() / SHARE && used <= all - all / 5
+/// How much the housekeeper frees at once. Where statements keep coming, most of those there are
+/// have come and gone like them, and looking through all of them often is what costs.
+#[derive(Clone, Copy)]
+struct Pace {
+    swept_at: i64,
+    /// Percent of all places that are to be free afterwards.
+    percent: usize,
 }
 
-/// Frees the least useful places, one in ten of all at most, until there is enough room.
+static PACE: Local<Pace> = Local::new(Pace {
+    swept_at: 0,
+    percent: USUAL,
+});
+
+impl Pace {
+    /// The pace of a sweep at `now`: twice as much as the last one if that was just before.
+    fn next(self, now: i64) -> Self {
+        let again = now.saturating_sub(self.swept_at) < 1_000_000;
+        let percent = if again {
+            (self.percent * 2).min(MOST)
+        } else {
+            USUAL
+        };
+        Self {
+            swept_at: now,
+            percent,
+        }
+    }
+}
+
+/// Whether there is enough of both again.
+fn is_enough(shared: &Shared, percent: usize) -> bool {
+    let (used, all) = shared.arena.usage();
+    shared.free() >= shared.capacity() * percent / 100 && used <= all - all / 5
+}
+
+/// Frees the least useful places until there is enough room.
 pub(crate) fn sweep(shared: &'static Shared) {
     shared.header.poked.store(0, Relaxed);
     shared.header.add(Global::Sweeps, 1);
     bury_dying(shared);
-    let Some(session) = process::number().filter(|_| is_needed(shared)) else {
+    if !is_needed(shared) {
         return;
-    };
+    }
     let now = clock::now();
-    let mut ranked: Vec<(f64, usize)> = (0..shared.capacity())
-        .filter_map(|place| {
-            let entry = shared.at(session, place)?;
-            Some((usefulness(entry.entry, now), place))
-        })
+    let Pace { percent, .. } = PACE.with(|pace| {
+        *pace = pace.next(now);
+        *pace
+    });
+    let mut ranked: Vec<(f64, usize)> = (shared.live())
+        .map(|(place, entry)| (usefulness(entry, now), place))
         .collect();
-    ranked.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
-    let most = ranked.len() / SHARE + 1;
-    for (_, place) in ranked.into_iter().take(most) {
-        if is_enough(shared) {
+    let most = (ranked.len() * percent / 100 + 1).min(ranked.len());
+    if most == 0 {
+        return;
+    }
+    let by_usefulness = |one: &(f64, usize), other: &(f64, usize)| one.0.total_cmp(&other.0);
+    ranked.select_nth_unstable_by(most - 1, by_usefulness);
+    ranked.truncate(most);
+    ranked.sort_unstable_by(by_usefulness);
+    for (_, place) in ranked {
+        if is_enough(shared, percent) {
             break;
         }
         if shared.kill(place) {
@@ -129,5 +169,31 @@ pub(crate) fn sweep(shared: &'static Shared) {
 fn bury_dying(shared: &Shared) {
     for place in (0..shared.capacity()).filter(|place| shared.is_dying(*place)) {
         shared.bury(place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_just_after_another_frees_twice_as_much() {
+        let at = |pace: Pace, now| pace.next(now);
+        let first = at(
+            Pace {
+                swept_at: 0,
+                percent: USUAL,
+            },
+            5_000_000,
+        );
+        assert_eq!(first.percent, 10);
+        let second = at(first, 5_100_000);
+        let third = at(second, 5_900_000);
+        let fourth = at(third, 6_000_000);
+        assert_eq!(
+            (second.percent, third.percent, fourth.percent),
+            (20, 40, 40)
+        );
+        assert_eq!(at(fourth, 8_000_000).percent, 10);
     }
 }

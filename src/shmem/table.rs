@@ -269,6 +269,12 @@ impl Shared {
         }
     }
 
+    /// Every place that has a statement, looked at from outside: it may be another one's by the
+    /// time it is read.
+    pub(crate) fn live(&self) -> impl Iterator<Item = (usize, &'static Entry)> {
+        (self.entries.iter().enumerate()).filter(|(_, entry)| entry.state.load(Relaxed) == LIVE)
+    }
+
     /// Whether an entry is dying.
     pub(crate) fn is_dying(&self, number: usize) -> bool {
         (self.entries.get(number)).is_some_and(|entry| entry.state.load(Relaxed) == DYING)
