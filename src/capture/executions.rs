@@ -187,7 +187,7 @@ pub(crate) fn end(execution: Execution) {
     let wanted = record::entry(shared, &key, 0).map_or(0, |pinned| {
         record::finished(pinned.entry, &finished);
         texts::complete(shared, &pinned, execution, open.is_cursor);
-        sampling::wanted(pinned.entry, open.time)
+        sampling::wanted(shared, pinned.entry, open.time)
     });
     if wanted != 0 {
         sampling::take(shared, &key, execution, wanted, &finished);

@@ -11,7 +11,7 @@ use super::file::{
 };
 use crate::pg::{clock, log, version};
 use crate::shmem::Shared;
-use crate::shmem::entry::{BUCKETS, COUNTERS, Counter, Entry, Key, RELATIONS, SAMPLES};
+use crate::shmem::entry::{COUNTERS, Counter, Entry, Key, RELATIONS, SAMPLES};
 use crate::shmem::header::{Application, GLOBALS, Global, Rest};
 use crate::shmem::table::Pinned;
 
@@ -107,8 +107,8 @@ fn statement(shared: &Shared, pinned: &Pinned) -> SavedStatement {
             .map(|relation| relation.load(Relaxed)))
         .take_while(|relation| *relation != 0)
         .collect(),
-        histogram: (0u16..)
-            .zip(entry.histogram.iter().map(|bucket| bucket.load(Relaxed)))
+        histogram: (entry.buckets())
+            .map(|(number, bucket)| (number as u16, bucket.load(Relaxed)))
             .filter(|(_, count)| *count != 0)
             .collect(),
         search_path: text.is_some().then_some(path),
@@ -215,15 +215,10 @@ fn put_rest(shared: &Shared, saved: &SavedRest) {
 
 /// A statement that found no place any more.
 fn leave_behind(shared: &Shared, key: &Key, saved: &SavedStatement) {
-    let mut buckets = [0; BUCKETS];
-    for (bucket, count) in &saved.histogram {
-        if let Some(place) = buckets.get_mut(usize::from(*bucket)) {
-            *place = *count;
-        }
-    }
+    let buckets = (saved.histogram.iter()).map(|(bucket, count)| (usize::from(*bucket), *count));
     let counter = |counter: Counter| saved.counters.get(counter as usize).copied().unwrap_or(0);
     let (calls, time) = (counter(Counter::Calls), counter(Counter::TotalTime));
-    shared.leave_behind(key, saved.flags, calls, time, buckets.into_iter());
+    shared.leave_behind(key, saved.flags, calls, time, buckets);
 }
 
 /// The postmaster is nobody's session while it starts; the first one's place is free.
@@ -266,9 +261,7 @@ fn fill(entry: &Entry, saved: &SavedStatement) {
         place.store(*relation, Relaxed);
     }
     for (bucket, count) in &saved.histogram {
-        if let Some(place) = entry.histogram.get(usize::from(*bucket) % BUCKETS) {
-            place.store(*count, Relaxed);
-        }
+        entry.add_to_bucket(usize::from(*bucket), *count);
     }
 }
 

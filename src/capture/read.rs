@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::histogram::percentile;
 use crate::pg::{roles, session as process};
 use crate::shmem::Shared;
-use crate::shmem::entry::{COUNTERS, Counter, ERROR_CLASSES, Entry, Key};
+use crate::shmem::entry::{BUCKETS, COUNTERS, Counter, ERROR_CLASSES, Entry, Key};
 
 /// How often the lock of an entry's samples is tried.
 const TRIES: u32 = 10_000;
@@ -89,9 +89,7 @@ fn statement(entry: &Entry, text: Option<Vec<u8>>, path: Vec<u8>) -> Statement {
         classes: std::array::from_fn(|number| {
             (entry.classes.get(number)).map_or(0, |class| class.load(Relaxed))
         }),
-        histogram: (entry.histogram.iter())
-            .map(|bucket| u64::from(bucket.load(Relaxed)))
-            .collect(),
+        histogram: histogram(entry),
         text,
         path,
         relations: (entry
@@ -101,6 +99,16 @@ fn statement(entry: &Entry, text: Option<Vec<u8>>, path: Vec<u8>) -> Statement {
         .take_while(|relation| *relation != 0)
         .collect(),
     }
+}
+
+fn histogram(entry: &Entry) -> Vec<u64> {
+    let mut counts = vec![0; BUCKETS];
+    for (number, bucket) in entry.buckets() {
+        if let Some(count) = counts.get_mut(number) {
+            *count = u64::from(bucket.load(Relaxed));
+        }
+    }
+    counts
 }
 
 /// The samples of a statement.

@@ -154,17 +154,14 @@ fn time(entry: &Entry, nanoseconds: u64, counters: [Counter; 5]) {
 
 #[inline]
 fn in_bucket(entry: &Entry, nanoseconds: u64) {
-    let Some(bucket) = entry.histogram.get(bucket_of(nanoseconds)) else {
-        return;
-    };
-    if bucket.fetch_add(1, Relaxed) >= FULL_BUCKET {
+    if entry.add_to_bucket(bucket_of(nanoseconds), 1) >= FULL_BUCKET {
         halve(entry);
     }
 }
 
 #[cold]
 fn halve(entry: &Entry) {
-    for bucket in &entry.histogram {
+    for (_, bucket) in entry.buckets() {
         let half = bucket.load(Relaxed) / 2;
         bucket.fetch_sub(half, Relaxed);
     }

@@ -36,7 +36,7 @@ const TRIES: u32 = 16;
 
 /// The places (as bits) that want the execution that took `time`.
 #[inline]
-pub(super) fn wanted(entry: &Entry, time: u64) -> u32 {
+pub(super) fn wanted(shared: &Shared, entry: &Entry, time: u64) -> u32 {
     if settings::sample_parameters() == Keep::None {
         return 0;
     }
@@ -44,9 +44,11 @@ pub(super) fn wanted(entry: &Entry, time: u64) -> u32 {
     let now = clock::command_start() as u64;
     let calls = entry.get(Counter::Calls).max(1);
     let mut wanted = u32::from(time > slowest.duration.load(Relaxed)) << SLOWEST;
-    // Many statements have one execution only, and need it in no other place.
+    // Many statements have one execution only, and need it in no other place; and in none while
+    // they come and go fast.
     if calls == 1 {
-        return wanted;
+        let is_hurried = shared.header.hurried.load(Relaxed) != 0;
+        return if is_hurried { 0 } else { wanted };
     }
     wanted |= u32::from(now.saturating_sub(latest.at.load(Relaxed)) >= LATEST_AGE) << LATEST;
     let drawn = drawn(now ^ time, calls);

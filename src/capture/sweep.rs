@@ -22,6 +22,8 @@ const MOST: usize = 40;
 const AWAY: i64 = 10_000_000;
 /// Entries a session looks at to find one to evict.
 const LOOKED_AT: usize = 16;
+/// Entries freed at once.
+const BATCH: usize = 32;
 /// The half-life of usefulness when a statement is not seen, in seconds.
 const HALF_LIFE: f64 = 6.0 * 3600.0;
 /// Seconds by which every statement counts as older, so that a new one is not all load.
@@ -125,6 +127,13 @@ impl Pace {
     }
 }
 
+/// Notes when new statements have ceased to come fast.
+pub(crate) fn slow_down(shared: &Shared, now: i64) {
+    if now.saturating_sub(PACE.get().swept_at) > 2_000_000 {
+        shared.header.hurried.store(0, Relaxed);
+    }
+}
+
 /// Whether there is enough of both again.
 fn is_enough(shared: &Shared, percent: usize) -> bool {
     let (used, all) = shared.arena.usage();
@@ -144,6 +153,10 @@ pub(crate) fn sweep(shared: &'static Shared) {
         *pace = pace.next(now);
         *pace
     });
+    shared
+        .header
+        .hurried
+        .store(u32::from(percent > USUAL), Relaxed);
     let mut ranked: Vec<(f64, usize)> = (shared.live())
         .map(|(place, entry)| (usefulness(entry, now), place))
         .collect();
@@ -155,20 +168,29 @@ pub(crate) fn sweep(shared: &'static Shared) {
     ranked.select_nth_unstable_by(most - 1, by_usefulness);
     ranked.truncate(most);
     ranked.sort_unstable_by(by_usefulness);
+    let mut killed = Vec::with_capacity(BATCH);
     for (_, place) in ranked {
-        if is_enough(shared, percent) {
-            break;
-        }
         if shared.kill(place) {
-            shared.bury(place);
+            killed.push(place);
+        }
+        if killed.len() == BATCH {
+            shared.bury_all(&killed);
+            killed.clear();
+            if is_enough(shared, percent) {
+                break;
+            }
         }
     }
+    shared.bury_all(&killed);
 }
 
 /// Frees what was pinned when it was evicted.
 fn bury_dying(shared: &Shared) {
-    for place in (0..shared.capacity()).filter(|place| shared.is_dying(*place)) {
-        shared.bury(place);
+    let dying: Vec<usize> = (0..shared.capacity())
+        .filter(|place| shared.is_dying(*place))
+        .collect();
+    if !dying.is_empty() {
+        shared.bury_all(&dying);
     }
 }
 

@@ -190,14 +190,18 @@ pub(crate) struct Entry {
     text_length: AtomicU32,
     path_length: AtomicU32,
     pub(super) sample_lock: AtomicU32,
-    /// Brings the counters to the beginning of a cache line.
-    _padding: [u32; 1],
+    /// Which cache lines of the histogram have counts, one bit each: the others need not be
+    /// touched to be read or wiped.
+    histogram_lines: AtomicU32,
     counters: [AtomicU64; COUNTERS],
     pub(crate) classes: [AtomicU32; ERROR_CLASSES.len()],
     pub(crate) relations: [AtomicU32; RELATIONS],
     pub(crate) samples: [SamplePlace; SAMPLES],
-    pub(crate) histogram: [AtomicU32; BUCKETS],
+    histogram: [AtomicU32; BUCKETS],
 }
+
+/// Buckets in a cache line.
+const LINE: usize = 16;
 
 impl Entry {
     /// A counter.
@@ -239,6 +243,24 @@ impl Entry {
     /// All counters, in their order.
     pub(crate) fn counters(&self) -> &[AtomicU64; COUNTERS] {
         &self.counters
+    }
+
+    /// Adds `count` to a bucket of the histogram; returns what was there.
+    #[inline]
+    pub(crate) fn add_to_bucket(&self, bucket: usize, count: u32) -> u32 {
+        let line = 1 << (bucket / LINE);
+        if self.histogram_lines.load(Relaxed) & line == 0 {
+            self.histogram_lines.fetch_or(line, Relaxed);
+        }
+        (self.histogram.get(bucket)).map_or(0, |place| place.fetch_add(count, Relaxed))
+    }
+
+    /// The buckets that may have counts, with their numbers.
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = (usize, &AtomicU32)> {
+        let lines = self.histogram_lines.load(Relaxed);
+        (self.histogram.chunks(LINE).enumerate())
+            .filter(move |(line, _)| lines & (1 << line) != 0)
+            .flat_map(|(line, buckets)| (line * LINE..).zip(buckets))
     }
 
     /// What it is an entry of.
@@ -298,7 +320,7 @@ impl Entry {
         for class in &self.classes {
             class.store(0, Relaxed);
         }
-        for bucket in &self.histogram {
+        for (_, bucket) in self.buckets() {
             bucket.store(0, Relaxed);
         }
     }
@@ -307,6 +329,7 @@ impl Entry {
     pub(super) fn wipe(&self) {
         self.zero(|_, _| {});
         for place in [
+            &self.histogram_lines,
             &self.flags,
             &self.encoding,
             &self.text,

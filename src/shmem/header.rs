@@ -55,6 +55,8 @@ pub(crate) struct Header {
     pub(crate) latch: AtomicUsize,
     /// Places of the table that are taken.
     pub(crate) places_taken: AtomicUsize,
+    /// Set while new statements come so fast that most are never seen again.
+    pub(crate) hurried: AtomicU32,
     /// Set when the housekeeper has been asked to free places.
     pub(crate) poked: AtomicU32,
 }

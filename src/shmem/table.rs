@@ -200,6 +200,31 @@ impl Shared {
     /// Frees a dying entry unless somebody has it pinned. What it counted is added to what evicted
     /// statements leave behind.
     pub(crate) fn bury(&self, number: usize) -> bool {
+        fence(SeqCst);
+        let link = number as u32 + 1;
+        let is_pinned = |session: &Session| session.pinned.load(Acquire) == link;
+        !self.sessions.iter().any(is_pinned) && self.bury_unpinned(number)
+    }
+
+    /// The same for many, looking at every session once. Only the housekeeper does this: an entry
+    /// is freed by who made it die or by the housekeeper, so none of these is freed and given to
+    /// another statement meanwhile.
+    pub(crate) fn bury_all(&self, numbers: &[usize]) {
+        fence(SeqCst);
+        let pinned: Vec<u32> = (self.sessions.iter())
+            .map(|session| session.pinned.load(Acquire))
+            .filter(|link| *link != 0)
+            .collect();
+        for number in numbers {
+            if !pinned.contains(&(*number as u32 + 1)) {
+                self.bury_unpinned(*number);
+            }
+        }
+    }
+
+    /// Frees an entry that was dying before the sessions' pins were looked at: nobody pins it
+    /// since.
+    fn bury_unpinned(&self, number: usize) -> bool {
         let Some(entry) = self.entries.get(number) else {
             return false;
         };
@@ -208,16 +233,6 @@ impl Shared {
             .compare_exchange(DYING, BURYING, AcqRel, Relaxed))
         .is_err()
         {
-            return false;
-        }
-        fence(SeqCst);
-        let link = number as u32 + 1;
-        if self
-            .sessions
-            .iter()
-            .any(|session| session.pinned.load(Acquire) == link)
-        {
-            entry.state.store(DYING, Release);
             return false;
         }
         self.fold(entry);
@@ -233,7 +248,7 @@ impl Shared {
     }
 
     fn fold(&self, entry: &Entry) {
-        let buckets = entry.histogram.iter().map(|bucket| bucket.load(Relaxed));
+        let buckets = (entry.buckets()).map(|(number, bucket)| (number, bucket.load(Relaxed)));
         let flags = entry.flags.load(Relaxed);
         let time = entry.get(Counter::TotalTime);
         self.leave_behind(
@@ -253,7 +268,7 @@ impl Shared {
         flags: u32,
         calls: u64,
         time: u64,
-        buckets: impl Iterator<Item = u32>,
+        buckets: impl Iterator<Item = (usize, u32)>,
     ) {
         self.header.add(Global::EvictedCalls, calls);
         if calls == 0 || !key.top_level || flags & UTILITY != 0 {
@@ -264,8 +279,10 @@ impl Shared {
         };
         rest.calls.fetch_add(calls, Relaxed);
         rest.total_time.fetch_add(time, Relaxed);
-        for (sum, count) in rest.histogram.iter().zip(buckets) {
-            sum.fetch_add(u64::from(count), Relaxed);
+        for (bucket, count) in buckets {
+            if let Some(sum) = rest.histogram.get(bucket) {
+                sum.fetch_add(u64::from(count), Relaxed);
+            }
         }
     }
 

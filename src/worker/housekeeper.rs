@@ -62,6 +62,7 @@ fn keep_house(shared: &'static Shared, session: usize) {
             .header
             .value(Global::Heartbeat)
             .store(now as u64, Relaxed);
+        sweep::slow_down(shared, now);
         if sweep::is_needed(shared) || shared.header.poked.load(Relaxed) != 0 {
             sweep::sweep(shared);
         }
