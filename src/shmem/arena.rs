@@ -20,6 +20,12 @@ const PAYLOAD: usize = BLOCK - 4;
 
 /// Where this process took its last block: the next one is likely to be free.
 static NEAR: AtomicUsize = AtomicUsize::new(0);
+/// Where it goes back to the beginning, so that it does not wander through all memory while little
+/// of it is used: memory that was used lately is still in the processor's caches.
+static LIMIT: AtomicUsize = AtomicUsize::new(0);
+/// Blocks it took; every so many it looks anew where that is.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+const LOOK_EVERY: usize = 512;
 
 /// One block: the number of the next one plus 1, and data.
 #[repr(C)]
@@ -62,8 +68,7 @@ impl Arena {
         // Built from the end, so that each block knows the next one when it is written.
         let mut start = length.div_ceil(PAYLOAD).saturating_sub(1) * PAYLOAD;
         loop {
-            let near = NEAR.load(Relaxed);
-            let Some(place) = self.taken.take(if near == 0 { hint } else { near }) else {
+            let Some(place) = self.taken.take(self.near(hint)) else {
                 self.free(handle);
                 return None;
             };
@@ -76,6 +81,23 @@ impl Arena {
                 return Some(handle);
             }
             start -= PAYLOAD;
+        }
+    }
+
+    /// Where to look for a free block.
+    fn near(&self, hint: usize) -> usize {
+        // These are this process's own: nobody comes between load and store.
+        let taken = TAKEN.load(Relaxed);
+        TAKEN.store(taken + 1, Relaxed);
+        if taken.is_multiple_of(LOOK_EVERY) {
+            let limit = (2 * self.taken.taken() + LOOK_EVERY).min(self.blocks.len());
+            LIMIT.store(limit.max(1), Relaxed);
+        }
+        let (near, limit) = (NEAR.load(Relaxed), LIMIT.load(Relaxed).max(1));
+        match near {
+            0 => hint % limit,
+            near if near >= limit => 0,
+            near => near,
         }
     }
 
