@@ -360,7 +360,7 @@ same 'pgopt.track = none stops it' 2 "$(count_asked)"
 ask 'SELECT public.nested()' >/dev/null
 same 'pgopt.track = all counts nested statements' f "$(value "SELECT toplevel FROM pgopt.statements WHERE query = '(SELECT max(b) FROM public.t)'")"
 reload pgopt.sample_parameters raw
-ask 'SELECT 4711 AS raw_value' >/dev/null
+ask 'SELECT 4711 AS raw_value, now()' >/dev/null
 contains 'pgopt.sample_parameters = raw keeps values' "$(value 'SELECT parameters FROM pgopt.statement_samples')" '"value": "4711"'
 reload pgopt.sample_parameters none
 ask "SELECT 815 AS no_sample, 'x'" >/dev/null
