@@ -106,11 +106,7 @@ impl Error {
 
     /// The error class as its five characters.
     pub(crate) fn sqlstate_text(&self) -> String {
-        // MAKE_SQLSTATE packs five characters of six bits each, the first in the lowest bits.
-        let code = self.sqlstate as i32;
-        (0..5)
-            .map(|place| char::from(((code >> (6 * place)) & 0x3f) as u8 + b'0'))
-            .collect()
+        sqlstate_text(self.sqlstate as i32)
     }
 
     /// The primary message.
@@ -137,6 +133,14 @@ impl From<Error> for ErrorReport {
         }
         report
     }
+}
+
+/// The five characters of a packed SQLSTATE.
+pub(crate) fn sqlstate_text(packed: i32) -> String {
+    // MAKE_SQLSTATE packs five characters of six bits each, the first in the lowest bits.
+    (0..5)
+        .map(|place| char::from(((packed >> (6 * place)) & 0x3f) as u8 + b'0'))
+        .collect()
 }
 
 /// `text` on one line, cut at `limit` characters with an ellipsis.

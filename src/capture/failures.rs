@@ -9,8 +9,9 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{parsing, record, session, texts};
+use crate::error::sqlstate_text;
 use crate::pg::local::Local;
-use crate::pg::{clock, errors, session as process};
+use crate::pg::{clock, session as process};
 use crate::settings;
 use crate::shmem::Shared;
 use crate::shmem::entry::{Counter, ERROR_CLASSES, Entry, Key, UNIDENTIFIED, UTILITY};
@@ -80,7 +81,7 @@ pub(super) fn count(
         COUNTED.set(Some(key));
     } else {
         let waited = (clock::now() - clock::command_start()).max(0) as u64 / 1000;
-        let state = errors::sqlstate_text(sqlstate);
+        let state = sqlstate_text(sqlstate);
         classify(
             pinned.entry,
             &outcome_by_time(&state, waited, process::timeouts()),
@@ -95,7 +96,7 @@ pub(crate) fn reported(sqlstate: i32, message: &[u8]) {
     let Some(shared) = session::shared() else {
         return;
     };
-    let outcome = outcome(&errors::sqlstate_text(sqlstate), message);
+    let outcome = outcome(&sqlstate_text(sqlstate), message);
     if let Some(key) = COUNTED.get() {
         COUNTED.set(None);
         let pinned = process::number().and_then(|session| shared.find(session, &key));
@@ -142,7 +143,7 @@ fn add(entry: &Entry, sqlstate: i32, elapsed: u64) {
     entry.mark(Counter::LastError, now);
     entry.mark(Counter::LastSqlstate, sqlstate as u64);
     entry.mark(Counter::LastSeen, now);
-    let state = errors::sqlstate_text(sqlstate);
+    let state = sqlstate_text(sqlstate);
     if let Some(class) = entry.classes.get(class_of(&state)) {
         class.fetch_add(1, Relaxed);
     }

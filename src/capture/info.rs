@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::read::{self, Reader};
 use super::rows::moment;
+use super::sweep;
 use crate::pg::clock;
 use crate::pg::session::has_query_ids;
 use crate::pg::srf::Cell;
@@ -11,9 +12,6 @@ use crate::pg::text::shown;
 use crate::shmem::Shared;
 use crate::shmem::entry::Counter;
 use crate::shmem::header::Global;
-
-/// How long the housekeeper may be silent before it counts as away, in microseconds.
-const AWAY: i64 = 10_000_000;
 
 /// The row of `pgopt.capture_info_row`.
 pub(super) fn row(shared: &'static Shared) -> Vec<Cell> {
@@ -29,7 +27,6 @@ pub(super) fn row(shared: &'static Shared) -> Vec<Cell> {
         Global::DroppedOpen,
     ];
     let samples = get(Global::HookSamples);
-    let silent = clock::now().saturating_sub(get(Global::Heartbeat) as i64);
     vec![
         moment(get(Global::Since)),
         Cell::Int(shared.used() as i64),
@@ -55,7 +52,7 @@ pub(super) fn row(shared: &'static Shared) -> Vec<Cell> {
         count(Global::SaveFailures),
         count(Global::BytesWritten),
         moment(get(Global::LastSaved)),
-        Cell::Bool(silent < AWAY),
+        Cell::Bool(sweep::has_housekeeper(shared, clock::now())),
         count(Global::FallbackEvictions),
         Cell::Bool(has_query_ids()),
     ]

@@ -4,7 +4,7 @@ use super::read::{Reader, Sample, Statement};
 use super::redact::describe;
 use super::sample::{Kept, Parameter, decode};
 use super::sampling;
-use crate::pg::errors::sqlstate_text;
+use crate::error::sqlstate_text;
 use crate::pg::srf::Cell;
 use crate::pg::text::{shown, shown_string};
 use crate::pg::values;

@@ -49,12 +49,16 @@ fn usefulness(entry: &Entry, now: i64) -> f64 {
 /// trying again at once.
 pub(super) fn make_place(shared: &'static Shared) -> bool {
     let now = clock::now();
-    let heartbeat = shared.header.get(Global::Heartbeat) as i64;
-    if now.saturating_sub(heartbeat) < AWAY {
+    if has_housekeeper(shared, now) {
         poke(shared);
         return false;
     }
     evict_one(shared, now)
+}
+
+/// Whether the housekeeper is at work.
+pub(super) fn has_housekeeper(shared: &Shared, now: i64) -> bool {
+    now.saturating_sub(shared.header.get(Global::Heartbeat) as i64) < AWAY
 }
 
 /// Asks the housekeeper for free places, if nobody has.

@@ -38,10 +38,3 @@ pub(crate) unsafe fn watch(work: impl FnOnce(), failed: impl FnOnce(i32)) {
         }
     }
 }
-
-/// The five characters of a packed SQLSTATE.
-pub(crate) fn sqlstate_text(packed: i32) -> String {
-    (0..5)
-        .map(|place| char::from(((packed >> (6 * place)) & 0x3f) as u8 + b'0'))
-        .collect()
-}
