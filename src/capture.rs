@@ -16,6 +16,7 @@
 //!
 //! Nothing here raises an error, waits, or allocates without bound.
 
+mod admission;
 pub(crate) mod api;
 pub(crate) mod executions;
 pub(crate) mod failures;
@@ -38,4 +39,5 @@ pub(crate) mod session;
 pub(crate) mod sweep;
 mod texts;
 pub(crate) mod transaction;
+mod usefulness;
 pub(crate) mod utility;

@@ -9,6 +9,7 @@
 
 pub(crate) mod arena;
 mod bitmap;
+mod doorkeeper;
 pub(crate) mod entry;
 pub(crate) mod header;
 mod layout;
@@ -19,6 +20,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use arena::Arena;
 use bitmap::Bitmap;
+use doorkeeper::Doorkeeper;
 use entry::Entry;
 use header::{Application, Header, Rest};
 use table::Session;
@@ -33,6 +35,7 @@ pub(crate) struct Shared {
     locks: &'static [AtomicU32],
     entries: &'static [Entry],
     places: Bitmap,
+    pub(crate) doorkeeper: Doorkeeper,
     pub(crate) arena: Arena,
     sessions: &'static [Session],
     pub(crate) rests: &'static [Rest],

@@ -184,7 +184,7 @@ pub(crate) fn end(execution: Execution) {
         workers: execution.parallel_workers(),
         planning: planning::take(open.query_id),
     };
-    let wanted = record::entry(shared, &key, 0).map_or(0, |pinned| {
+    let wanted = record::executed(shared, &key, 0, open.time).map_or(0, |pinned| {
         record::finished(pinned.entry, &finished);
         texts::complete(shared, &pinned, execution, open.is_cursor);
         sampling::wanted(shared, pinned.entry, open.time)

@@ -2,7 +2,7 @@
 
 use super::lexer::{Kind, tokens};
 use super::normalize::{Constant, literals, statement_range};
-use super::{failures, record, session, texts};
+use super::{admission, failures, record, session, texts};
 use crate::pg::clock;
 use crate::pg::execution::Source;
 use crate::pg::local::Local;
@@ -13,6 +13,8 @@ use crate::shmem::table::Pinned;
 
 /// Constants remembered of the statement that was parsed last, for a sample of its execution.
 const REMEMBERED: usize = 64;
+/// The same if it may still need its text.
+const REMEMBERED_WAITING: usize = 4096;
 
 /// The statement that was parsed last.
 struct Latest {
@@ -22,15 +24,16 @@ struct Latest {
     command: i64,
     source: Source,
     highest_parameter: i32,
-    has_constants: bool,
     constants: Vec<Constant>,
+    has_all_constants: bool,
 }
 
 /// Its source is compared with that of an execution, and read while its command is executed.
 static LATEST: Local<Option<Latest>> = Local::new(None);
 
 /// A statement was analysed. It gets its entry now, with its text, since its constants are known
-/// now only, and it may fail before it runs.
+/// now only, and it may fail before it runs. One that has to wait for a place may get it when its
+/// execution ends, and its text from what is remembered until then.
 #[inline]
 pub(crate) fn analysed(statement: &Analysed) {
     let query_id = statement.query_id();
@@ -44,12 +47,26 @@ pub(crate) fn analysed(statement: &Analysed) {
         return;
     }
     failures::at(query_id, statement.is_utility());
-    remember(statement, query_id);
-    if statement.is_utility()
-        || record::known(shared, query_id).is_some_and(|pinned| !pinned.entry.lacks_text())
-    {
-        return;
+    let pinned = record::known(shared, query_id);
+    let is_complete =
+        statement.is_utility() || pinned.is_some_and(|pinned| !pinned.entry.lacks_text());
+    let waits = !is_complete && may_wait(shared, statement);
+    remember(statement, query_id, waits);
+    if !is_complete && !waits {
+        add(shared, statement, query_id);
     }
+}
+
+/// Whether a new statement has to wait for a place, and its text can still be had then.
+fn may_wait(shared: &'static Shared, statement: &Analysed) -> bool {
+    let count = statement.constants().len();
+    (count == 0 || (statement.is_text_alone() && !session::is_nested()))
+        && count <= REMEMBERED_WAITING
+        && admission::has_to_wait(shared, &session::key(statement.query_id()))
+}
+
+#[cold]
+fn add(shared: &'static Shared, statement: &Analysed, query_id: u64) {
     let mut constants: Vec<Constant> = statement.constants().map(constant).collect();
     if let Some(pinned) = record::entry_if_room(shared, &session::key(query_id)) {
         texts::parsed(
@@ -79,22 +96,25 @@ pub(crate) fn declare(cursor: &mut Analysed) {
 }
 
 #[inline]
-fn remember(statement: &Analysed, query_id: u64) {
+fn remember(statement: &Analysed, query_id: u64, waits: bool) {
+    let most = match settings::sample_parameters() {
+        _ if waits => REMEMBERED_WAITING,
+        Keep::None => 0,
+        _ => REMEMBERED,
+    };
     LATEST.with(|latest| {
         let mut constants = latest
             .take()
             .map_or_else(Vec::new, |latest| latest.constants);
         constants.clear();
-        if settings::sample_parameters() != Keep::None {
-            constants.extend(statement.constants().take(REMEMBERED).map(constant));
-        }
+        constants.extend(statement.constants().take(most).map(constant));
         *latest = Some(Latest {
             query_id,
             is_utility: statement.is_utility(),
             command: clock::command_start(),
             source: statement.source(),
             highest_parameter: statement.highest_parameter(),
-            has_constants: statement.constants().len() > 0,
+            has_all_constants: statement.constants().len() <= most,
             constants,
         });
     });
@@ -125,26 +145,30 @@ fn constant((location, length, squashed, external): (i32, i32, bool, bool)) -> C
     }
 }
 
-/// Whether that statement is the one parsed last, and had no constants to be replaced.
-pub(super) fn has_just_parsed(query_id: u64, source: &Source) -> bool {
+/// The constants of an execution's statement and the highest number of a parameter of its own, if
+/// it is the one parsed last and all of them are remembered.
+pub(super) fn just_parsed(query_id: u64, source: &Source) -> Option<(Vec<Constant>, i32)> {
+    remembered(query_id, source, |latest| latest.has_all_constants)
+}
+
+fn remembered(
+    query_id: u64,
+    source: &Source,
+    is_enough: impl Fn(&Latest) -> bool,
+) -> Option<(Vec<Constant>, i32)> {
     LATEST.with(|latest| {
-        latest.as_ref().is_some_and(|latest| {
-            latest.query_id == query_id && latest.source.is_same(source) && !latest.has_constants
-        })
+        let latest = latest.as_ref().filter(|latest| {
+            latest.query_id == query_id && latest.source.is_same(source) && is_enough(latest)
+        })?;
+        Some((latest.constants.clone(), latest.highest_parameter))
     })
 }
 
 /// Hands each literal of an execution of the statement parsed last to `visit`, with the number of
 /// the parameter that stands for it; nothing if it is another statement's execution.
 pub(super) fn each_literal(query_id: u64, source: &Source, mut visit: impl FnMut(u32, &[u8])) {
-    let found = LATEST.with(|latest| {
-        let latest = latest
-            .as_ref()
-            .filter(|latest| latest.query_id == query_id && latest.source.is_same(source))?;
-        Some((latest.constants.clone(), latest.highest_parameter))
-    });
-    let Some((mut constants, highest)) = found.filter(|(constants, _)| !constants.is_empty())
-    else {
+    let found = remembered(query_id, source, |latest| !latest.constants.is_empty());
+    let Some((mut constants, highest)) = found else {
         return;
     };
     let bytes = source.bytes();

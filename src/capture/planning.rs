@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::{failures, record, session};
+use super::{admission, failures, record, session};
 use crate::pg::local::Local;
 use crate::pg::{clock, session as process};
 use crate::shmem::entry::Key;
@@ -76,7 +76,8 @@ pub(super) fn flush() {
 
 #[cold]
 fn count(key: &Key, elapsed: u64) {
-    let Some(shared) = session::shared() else {
+    let Some(shared) = session::shared().filter(|shared| !admission::has_to_wait(shared, key))
+    else {
         return;
     };
     if let Some(pinned) = record::entry_if_room(shared, key) {

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::histogram::bucket_of;
-use super::session;
+use super::{admission, session};
 use crate::pg::execution::{Jit, USAGE};
 use crate::pg::{clock, session as process};
 use crate::shmem::Shared;
@@ -36,6 +36,27 @@ pub(super) fn entry(shared: &'static Shared, key: &Key, flags: u32) -> Option<Pi
             .inspect_err(|refusal| dropped(shared, *refusal))
             .ok(),
     }
+}
+
+/// The entry of `key` for an execution that took `time` to be counted in. Where it does not get a
+/// place it is counted all the same, with those of evicted statements.
+#[inline]
+pub(super) fn executed(
+    shared: &'static Shared,
+    key: &Key,
+    flags: u32,
+    time: u64,
+) -> Option<Pinned> {
+    let session = process::number()?;
+    if let Some(pinned) = shared.find(session, key) {
+        return Some(pinned);
+    }
+    if admission::admits(shared, key, time) {
+        return entry(shared, key, flags);
+    }
+    let bucket = std::iter::once((bucket_of(time), 1));
+    shared.leave_behind(key, flags, 1, time, bucket);
+    None
 }
 
 /// The same for what is not an execution: nothing is dropped when there is no place.

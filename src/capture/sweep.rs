@@ -1,11 +1,12 @@
 //! Which statements give their places to others.
 //!
-//! The housekeeper frees places before they run out: the least useful ones, by the load they have
-//! been (time per time since they were first seen), less the longer they have not been seen. While
-//! it is away, a session that needs a place frees one itself, the least useful of a few.
+//! The housekeeper frees places before they run out: the least useful ones. While it is away, a
+//! session that needs a place frees one itself, the least useful of a few.
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::admission;
+use super::usefulness::Use;
 use crate::pg::local::Local;
 use crate::pg::{clock, latch, session as process};
 use crate::shmem::Shared;
@@ -13,7 +14,7 @@ use crate::shmem::entry::{Counter, Entry};
 use crate::shmem::header::Global;
 
 /// Free places below which the housekeeper is asked for more: one in this many.
-const LOW: usize = 20;
+pub(super) const LOW: usize = 20;
 /// Percent of all places that are to be free then, and at most, see [`Pace`].
 const USUAL: usize = 10;
 /// See above.
@@ -24,25 +25,22 @@ const AWAY: i64 = 10_000_000;
 const LOOKED_AT: usize = 16;
 /// Entries freed at once.
 const BATCH: usize = 32;
-/// The half-life of usefulness when a statement is not seen, in seconds.
-const HALF_LIFE: f64 = 6.0 * 3600.0;
-/// Seconds by which every statement counts as older, so that a new one is not all load.
-const GRACE: f64 = 60.0;
 
-/// How useful an entry is at `now`: nanoseconds of load per second, and a little per call.
+/// How useful an entry is at `now`.
 fn usefulness(entry: &Entry, now: i64) -> f64 {
-    let seconds_since =
-        |mark: Counter| (now.saturating_sub(entry.get(mark) as i64)).max(0) as f64 / 1e6;
-    let load = entry.get(Counter::TotalTime)
-        + entry.get(Counter::TotalPlanTime)
-        + entry.get(Counter::ErrorTime)
-        + 1000 * (entry.get(Counter::Calls) + entry.get(Counter::Errors));
-    let age = seconds_since(Counter::FirstSeen) + GRACE;
     let seen = entry
         .get(Counter::LastSeen)
         .max(entry.get(Counter::FirstSeen));
-    let unseen = now.saturating_sub(seen as i64).max(0) as f64 / 1e6;
-    load as f64 / age * (-unseen / HALF_LIFE).exp2()
+    let since = |mark: u64| now.saturating_sub(mark as i64).max(0) as u64;
+    Use {
+        calls: entry.get(Counter::Calls) + entry.get(Counter::Errors),
+        time: entry.get(Counter::TotalTime)
+            + entry.get(Counter::TotalPlanTime)
+            + entry.get(Counter::ErrorTime),
+        age: since(entry.get(Counter::FirstSeen)),
+        unseen: since(seen),
+    }
+    .per_second()
 }
 
 /// Makes a place for a new statement, or sees to it that there will be one; true if it is worth
@@ -133,9 +131,7 @@ impl Pace {
 
 /// Notes when new statements have ceased to come fast.
 pub(crate) fn slow_down(shared: &Shared, now: i64) {
-    if now.saturating_sub(PACE.get().swept_at) > 2_000_000 {
-        shared.header.hurried.store(0, Relaxed);
-    }
+    admission::relax(shared, now, PACE.get().swept_at);
 }
 
 /// Whether there is enough of both again.
@@ -157,10 +153,9 @@ pub(crate) fn sweep(shared: &'static Shared) {
         *pace = pace.next(now);
         *pace
     });
-    shared
-        .header
-        .hurried
-        .store(u32::from(percent > USUAL), Relaxed);
+    if percent > USUAL {
+        admission::hurry(shared, true);
+    }
     let mut ranked: Vec<(f64, usize)> = (shared.live())
         .map(|(place, entry)| (usefulness(entry, now), place))
         .collect();
@@ -173,9 +168,11 @@ pub(crate) fn sweep(shared: &'static Shared) {
     ranked.truncate(most);
     ranked.sort_unstable_by(by_usefulness);
     let mut killed = Vec::with_capacity(BATCH);
-    for (_, place) in ranked {
+    for (usefulness, place) in ranked {
         if shared.kill(place) {
             killed.push(place);
+            let cutoff = (usefulness as f32).to_bits();
+            shared.header.cutoff.store(cutoff, Relaxed);
         }
         if killed.len() == BATCH {
             shared.bury_all(&killed);

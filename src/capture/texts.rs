@@ -95,19 +95,22 @@ fn executed(shared: &'static Shared, pinned: &Pinned, source: &Source) {
     if let Some(command) = surrounding(pinned, source) {
         return utility(shared, pinned, &command, NESTED_TEXT);
     }
+    if let Some((mut constants, highest)) =
+        parsing::just_parsed(pinned.entry.key().query_id, source)
+    {
+        return parsed(shared, pinned, source, &mut constants, highest);
+    }
     let bytes = source.bytes();
     let range = statement_range(bytes, source.location, source.length);
     let statement = bytes.get(range).unwrap_or_default();
-    if parsing::has_just_parsed(pinned.entry.key().query_id, source)
-        || !has_literals(statement, dialect())
-    {
-        let limit = settings::max_query_length();
-        let truncated = statement.len() > limit;
-        let text = statement.get(..limit).unwrap_or(statement).to_vec();
-        keep(shared, pinned, Normalized { text, truncated });
-    } else {
+    if has_literals(statement, dialect()) {
         pinned.entry.flags.fetch_or(TEXTLESS, Relaxed);
+        return;
     }
+    let limit = settings::max_query_length();
+    let truncated = statement.len() > limit;
+    let text = statement.get(..limit).unwrap_or(statement).to_vec();
+    keep(shared, pinned, Normalized { text, truncated });
 }
 
 /// Gives a utility statement its text, without any literal, or else the command's name.

@@ -88,7 +88,7 @@ impl Call {
             planning: None,
         };
         let key = session::key(self.query_id);
-        if let Some(pinned) = record::entry(self.shared, &key, UTILITY) {
+        if let Some(pinned) = record::executed(self.shared, &key, UTILITY, time) {
             record::finished(pinned.entry, &finished);
             self.complete(&pinned);
         }

@@ -14,6 +14,7 @@ pub(crate) struct Analysed {
     text: *const c_char,
     place: (i32, i32),
     state: *const pg_sys::JumbleState,
+    is_text_alone: bool,
 }
 
 impl Analysed {
@@ -30,6 +31,7 @@ impl Analysed {
                 query,
                 query_id: compat::query_id((*query).queryId),
                 text: (*parse).p_sourcetext,
+                is_text_alone: (*parse).p_ref_hook_state.is_null(),
                 place: ((*query).stmt_location, (*query).stmt_len),
                 state,
             }
@@ -54,6 +56,7 @@ impl Analysed {
             text,
             place,
             state,
+            is_text_alone: false,
         }
     }
 
@@ -68,6 +71,13 @@ impl Analysed {
     pub(crate) fn is_utility(&self) -> bool {
         // SAFETY: see `new`.
         unsafe { !(*self.query).utilityStmt.is_null() }
+    }
+
+    /// Whether its text is all there was to analyse, as a simple query's is. What may be prepared
+    /// for many executions comes with something that knows its parameters.
+    #[inline]
+    pub(crate) fn is_text_alone(&self) -> bool {
+        self.is_text_alone
     }
 
     /// Says where in the text the query alone is.

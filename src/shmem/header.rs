@@ -57,6 +57,8 @@ pub(crate) struct Header {
     pub(crate) places_taken: AtomicUsize,
     /// Set while new statements come so fast that most are never seen again.
     pub(crate) hurried: AtomicU32,
+    /// How useful the statement was that was evicted last, as the bits of an f32.
+    pub(crate) cutoff: AtomicU32,
     /// Set when the housekeeper has been asked to free places.
     pub(crate) poked: AtomicU32,
 }

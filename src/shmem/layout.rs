@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use super::Shared;
 use super::arena::{Arena, BLOCK, Block};
 use super::bitmap::{Bitmap, words_for};
+use super::doorkeeper::{self, Doorkeeper};
 use super::entry::Entry;
 use super::header::{APPLICATIONS, Application, DATABASES, Header, Rest};
 use super::table::Session;
@@ -71,6 +72,7 @@ pub(crate) fn bytes(sizes: &Sizes) -> usize {
     cursor.take::<AtomicU32>(PARTITIONS);
     cursor.take::<AtomicU64>(words_for(sizes.statements));
     cursor.take::<AtomicU64>(words_for(sizes.blocks()));
+    cursor.take::<AtomicU64>(doorkeeper::words_for(sizes.statements));
     cursor.take::<Session>(sizes.sessions);
     cursor.take::<Rest>(DATABASES);
     cursor.take::<Application>(APPLICATIONS);
@@ -96,11 +98,13 @@ pub(crate) unsafe fn attach(memory: *mut u8, sizes: &Sizes) -> &'static Shared {
         let locks = cursor.slice(PARTITIONS);
         let places = Bitmap::new(cursor.slice(words_for(sizes.statements)), sizes.statements);
         let taken = Bitmap::new(cursor.slice(words_for(sizes.blocks())), sizes.blocks());
+        let doorkeeper = cursor.slice(doorkeeper::words_for(sizes.statements));
         Shared {
             header,
             heads,
             locks,
             places,
+            doorkeeper: Doorkeeper::new(doorkeeper),
             sessions: cursor.slice::<Session>(sizes.sessions),
             rests: cursor.slice(DATABASES),
             applications: cursor.slice(APPLICATIONS),
