@@ -366,7 +366,7 @@ RETURNS TABLE (
     reset_calls bigint, texts_dropped bigint, text_memory_used bigint, text_memory bigint,
     memory_bytes bigint, hook_time double precision, hook_samples bigint, saves bigint,
     save_failures bigint, bytes_written bigint, last_saved timestamp with time zone,
-    housekeeper boolean, fallback_evictions bigint, query_ids boolean)
+    housekeeper boolean, fallback_evictions bigint, query_ids boolean, overflowing boolean)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'pgopt_capture_info_row';
 COMMENT ON FUNCTION pgopt.capture_info_row() IS
@@ -384,7 +384,7 @@ COMMENT ON COLUMN pgopt.capture_info.dropped_busy IS 'of those, because another 
 COMMENT ON COLUMN pgopt.capture_info.dropped_full IS 'of those, because there was no place for a new statement';
 COMMENT ON COLUMN pgopt.capture_info.dropped_open IS 'of those, because too many cursors were open in one session';
 COMMENT ON COLUMN pgopt.capture_info.evicted IS 'statements that gave their place to others';
-COMMENT ON COLUMN pgopt.capture_info.evicted_calls IS 'executions counted in those';
+COMMENT ON COLUMN pgopt.capture_info.evicted_calls IS 'executions counted in those, and of statements that got no place while it was overflowing';
 COMMENT ON COLUMN pgopt.capture_info.reset_calls IS 'executions counted before they were reset';
 COMMENT ON COLUMN pgopt.capture_info.texts_dropped IS 'texts and samples not kept because pgopt.query_text_memory was full';
 COMMENT ON COLUMN pgopt.capture_info.text_memory_used IS 'bytes of pgopt.query_text_memory in use';
@@ -399,6 +399,7 @@ COMMENT ON COLUMN pgopt.capture_info.last_saved IS 'when it was saved last';
 COMMENT ON COLUMN pgopt.capture_info.housekeeper IS 'whether the housekeeper process is at work';
 COMMENT ON COLUMN pgopt.capture_info.fallback_evictions IS 'statements that sessions evicted themselves while it was not';
 COMMENT ON COLUMN pgopt.capture_info.query_ids IS 'whether the server computes query identifiers (compute_query_id), without which nothing is captured';
+COMMENT ON COLUMN pgopt.capture_info.overflowing IS 'whether new statements come so fast that one gets a place only when it is seen again or takes long';
 
 CREATE FUNCTION pgopt.statement_histogram(queryid bigint)
 RETURNS TABLE (lower_bound double precision, upper_bound double precision, calls bigint, cumulative double precision)

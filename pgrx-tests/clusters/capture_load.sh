@@ -89,6 +89,13 @@ cat >"$PLACE/churn.sql" <<'SQL'
 \set y random(1, 150)
 SELECT c:x, c:y FROM public.wide;
 SQL
+cat >"$PLACE/new.sql" <<'SQL'
+\set x random(1, 150)
+\set y random(1, 150)
+\set z random(1, 150)
+\set u random(1, 150)
+SELECT c:x, c:y, c:z, c:u FROM public.wide;
+SQL
 cat >"$PLACE/ddl.sql" <<'SQL'
 CREATE TABLE own:client_id.t (a int);
 INSERT INTO own:client_id.t SELECT k FROM public.kv;
@@ -173,7 +180,7 @@ same 'and reset' t "$(info 'reset_calls > 100')"
 
 seconds=$((LOAD_SECONDS - seconds))
 # The first executions are to find places, so that what is compared below is not dropped.
-until [ "$(info 'used < 0.95 * max_statements')" = t ]; do sleep 0.5; done
+until [ "$(info 'used < 0.95 * max_statements AND NOT overflowing')" = t ]; do sleep 0.5; done
 value 'SELECT pgopt.reset_statements()' >/dev/null
 before=$(balance)
 memory=$(info memory_bytes)
@@ -247,6 +254,26 @@ echo "crowd: $(info "'used ' || used || ', texts dropped ' || texts_dropped || '
 same 'texts stay within their memory' t "$(info 'text_memory_used <= text_memory')"
 same 'there is room again for texts' t "$(sleep 1.5; info 'text_memory_used < text_memory * 0.95')"
 same 'every text is whole or missing' 0 "$(value "SELECT count(*) FROM pgopt.statements WHERE role LIKE 'crowd%' AND query NOT LIKE 'SELECT c1, c1 + c2, %c1 + c150 FROM public.wide' AND query NOT IN ('SET', 'RESET')")"
+
+# Every statement a new one -----------------------------------------------------------------------
+
+value 'SELECT pgopt.reset_statements()' >/dev/null
+before=$(balance)
+bench steady select 2 6 -M simple
+bench churn new 4 6
+until [ "$(info overflowing)" = t ]; do sleep 0.1; done
+for id in 1 2 3; do echo "SELECT v AS again, 'secret' FROM public.kv WHERE k = $id;"; done | sql short >/dev/null
+sql short >/dev/null <<<"SELECT pg_sleep(0.2) AS slow, 'secret';"
+sql short >/dev/null <<<"SELECT v AS unseen, 'secret' FROM public.kv WHERE k = 1 AND v >= 0;"
+over
+same 'while statements overflow every execution is counted once' "$before" "$(balance)"
+same 'what is known keeps its place' "$(processed steady-select)" "$(counted calls steady 'SELECT v FROM%')"
+text='SELECT v AS again, $1 FROM public.kv WHERE k = $2'
+same 'what is seen again gets a place, and its text' t "$(value "SELECT calls BETWEEN 2 AND 3 AND query = '$text' FROM pgopt.statements WHERE role = 'short' AND query LIKE '% AS again%'")"
+same 'what is slow gets one at once' '1|SELECT pg_sleep($1) AS slow, $2' "$(value "SELECT calls, query FROM pgopt.statements WHERE role = 'short' AND query LIKE '% AS slow%'")"
+same 'most of the others get none' t "$(info 'evicted_calls > 10 * evicted')"
+same 'no secret is kept' 0 "$(value "SELECT count(*) FROM pgopt.statements WHERE query LIKE '%secret%' AND role = 'short'")"
+same 'it is over when they cease' t "$(for _ in {1..60}; do [ "$(info overflowing)" = t ] || break; sleep 0.1; done; info 'NOT overflowing')"
 
 same 'the log has no warning' '' "$(as_owner grep -E 'WARNING|PANIC|panicked|was terminated by signal' "$LOG" | grep -v "$WENT" | head -n 20)"
 finish

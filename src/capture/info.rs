@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::admission;
 use super::read::{self, Reader};
 use super::rows::moment;
 use super::sweep;
@@ -55,6 +56,7 @@ pub(super) fn row(shared: &'static Shared) -> Vec<Cell> {
         Cell::Bool(sweep::has_housekeeper(shared, clock::now())),
         count(Global::FallbackEvictions),
         Cell::Bool(has_query_ids()),
+        Cell::Bool(admission::is_hurried(shared)),
     ]
 }
 
