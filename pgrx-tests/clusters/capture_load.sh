@@ -268,8 +268,10 @@ sql short >/dev/null <<<"SELECT v AS unseen, 'secret' FROM public.kv WHERE k = 1
 over
 same 'while statements overflow every execution is counted once' "$before" "$(balance)"
 same 'what is known keeps its place' "$(processed steady-select)" "$(counted calls steady 'SELECT v FROM%')"
+# shellcheck disable=SC2016 # parameters of statements
 text='SELECT v AS again, $1 FROM public.kv WHERE k = $2'
 same 'what is seen again gets a place, and its text' t "$(value "SELECT calls BETWEEN 2 AND 3 AND query = '$text' FROM pgopt.statements WHERE role = 'short' AND query LIKE '% AS again%'")"
+# shellcheck disable=SC2016
 same 'what is slow gets one at once' '1|SELECT pg_sleep($1) AS slow, $2' "$(value "SELECT calls, query FROM pgopt.statements WHERE role = 'short' AND query LIKE '% AS slow%'")"
 same 'most of the others get none' t "$(info 'evicted_calls > 10 * evicted')"
 same 'no secret is kept' 0 "$(value "SELECT count(*) FROM pgopt.statements WHERE query LIKE '%secret%' AND role = 'short'")"
