@@ -87,6 +87,10 @@ mod index_definitions_tests;
 mod surface_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/values.rs"]
+mod values_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/whatif.rs"]
 mod whatif_tests;
 

@@ -161,6 +161,15 @@ failures() {
     failure 'pg_terminate_backend in the extended protocol' 'AS ended' 57P01 0 0
     loose >/dev/null <<<'BEGIN; WITH aborts AS (SELECT) SELECT 1 / 0 AS aborts; WITH ignored AS (SELECT) SELECT 2 AS ignored; ROLLBACK'
     counted 'in an aborted transaction nobody is to blame' '1|{"25": 1}' 'errors, errors_by_class' "$nobody"
+    loose >/dev/null <<<'CREATE FUNCTION public.breaks() RETURNS int LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN RETURN 1 / 0; END $$; ALTER FUNCTION public.breaks() OWNER TO bob;'
+    loose >/dev/null <<<'WITH of_caller AS (SELECT) SELECT public.breaks() AS of_caller'
+    counted 'a failure in a function that changes role is its caller'"'"'s' 'postgres|1' 'role, errors' 'AS of_caller'
+    loose >/dev/null <<<'DROP FUNCTION public.breaks()'
+    reset
+    loose >/dev/null <<<'WITH innocent AS (SELECT) SELECT 1 AS innocent\; SELECT FROM public.nowhere'
+    counted 'a statement is not to blame for the analysis of the next one' '1|0' 'calls, errors' 'AS innocent'
+    counted 'nobody is' '1|{"42": 1}' 'errors, errors_by_class' "$nobody"
+    loose >/dev/null <<<'BEGIN; WITH aborts AS (SELECT) SELECT 1 / 0 AS aborts; ROLLBACK'
     counted 'time of failures is not execution time' '0|0|t' 'calls, total_time, error_time >= 0' 'AS aborts'
 }
 
@@ -235,7 +244,11 @@ WITH raw_literal AS (SELECT) SELECT 'rawliteral' AS raw_literal, 456123, pg_slee
 WITH raw_literal AS (SELECT) SELECT 'rawliteral' AS raw_literal, 456123, pg_sleep(0.001);
 PREPARE s(text, int, text[], date, numeric) AS WITH raw_bound AS (SELECT) SELECT $1 AS raw_bound, $2, $3, $4, $5;
 EXECUTE s('rawbound', 987321, '{inarray}', '1987-06-05', 1.25);
+PREPARE r(record) AS WITH raw_record AS (SELECT) SELECT $1 IS NULL AS raw_record;
+EXECUTE r(ROW(-4)); EXECUTE r(ROW(-4));
 SQL
+    # What the bytes of a record mean is known to the session that made it: in this one that record is a text.
+    same 'a record is not looked into' '{"n": 1, "type": "record", "length": 0, "omitted": true}' "$(value "SET log_min_messages = panic; SELECT DISTINCT ROW('x'::text) IS NULL; SELECT DISTINCT parameters -> 0 FROM pgopt.statement_samples JOIN pgopt.statements USING (queryid) WHERE query ~ 'AS raw_record' AND query !~ 'pgopt'" | tail -n 1)"
     shown=$(value "SELECT parameters FROM pgopt.statement_samples JOIN pgopt.statements USING (queryid) WHERE query ~ 'AS raw_' AND query !~ 'pgopt'")
     local wanted
     for wanted in "'rawliteral'" 456123 rawbound 987321 '{inarray}' 1987-06-05 1.25; do

@@ -287,6 +287,7 @@ HOUSEKEEPER=$(housekeeper)
 begun=$(milliseconds)
 for number in {1..150}; do echo "SELECT 1 AS usual$(printf ', 1.5::float%.0s' $(seq "$number"));"; done | sql app >/dev/null
 usual=$(($(milliseconds) - begun))
+holds 'new statements are not too many any more' until_true 10 reads 'SELECT overflowing FROM pgopt.capture_info' f
 as_owner kill -STOP "$HOUSEKEEPER"
 begun=$(milliseconds)
 for number in {1..150}; do echo "SELECT 2 AS stopped$(printf ', 2.5%.0s' $(seq "$number"));"; done | sql app >/dev/null

@@ -16,8 +16,8 @@ const MEASURED: u32 = 1024;
 
 struct Open {
     execution: usize,
-    query_id: u64,
-    top_level: bool,
+    /// As it began: a function that changes role may be what fails.
+    key: Key,
     /// Its text is a part of the command that declared it.
     is_cursor: bool,
     time: u64,
@@ -48,12 +48,11 @@ pub(crate) fn announce(execution: Execution) {
 }
 
 /// A nested execution failed before it began.
-pub(crate) fn failed_to_begin(execution: Execution, sqlstate: i32) {
-    let query_id = execution.query_id();
-    let Some(shared) = session::tracking().filter(|_| query_id != 0) else {
+pub(crate) fn failed_to_begin(execution: Execution, key: &Key, sqlstate: i32) {
+    let Some(shared) = session::tracking().filter(|_| key.query_id != 0) else {
         return;
     };
-    if let Some(pinned) = failures::count(shared, query_id, 0, sqlstate, 0) {
+    if let Some(pinned) = failures::count(shared, key, 0, sqlstate, 0) {
         texts::complete(shared, &pinned, execution, false);
     }
 }
@@ -68,8 +67,7 @@ pub(crate) fn begin(execution: Execution) {
     let Some(shared) = session::tracking() else {
         return;
     };
-    let top_level = !session::is_nested();
-    if top_level && !is_clients() {
+    if !session::is_nested() && !is_clients() {
         return;
     }
     let number = EXECUTIONS.get().wrapping_add(1);
@@ -77,8 +75,7 @@ pub(crate) fn begin(execution: Execution) {
     let started = number.is_multiple_of(MEASURED).then(clock::nanoseconds);
     let open = Open {
         execution: execution.id(),
-        query_id,
-        top_level,
+        key: session::key(query_id),
         is_cursor: session::is_declaring(),
         time: 0,
         rows: 0,
@@ -157,7 +154,7 @@ pub(crate) fn failed(execution: Execution, run: &Run, sqlstate: i32) {
         return;
     };
     let time = open.time + elapsed;
-    if let Some(pinned) = failures::count(shared, open.query_id, 0, sqlstate, time) {
+    if let Some(pinned) = failures::count(shared, &open.key, 0, sqlstate, time) {
         texts::complete(shared, &pinned, execution, open.is_cursor);
     }
 }
@@ -172,29 +169,25 @@ pub(crate) fn end(execution: Execution) {
         return;
     };
     let started = open.cost.map(|_| clock::nanoseconds());
-    let key = Key {
-        top_level: open.top_level,
-        ..session::key(open.query_id)
-    };
     let finished = Finished {
         time: open.time,
         rows: open.rows,
         usage: &open.usage,
         jit: execution.jit(),
         workers: execution.parallel_workers(),
-        planning: planning::take(open.query_id),
+        planning: planning::take(&open.key),
     };
-    let wanted = record::executed(shared, &key, 0, open.time).map_or(0, |pinned| {
+    let wanted = record::executed(shared, &open.key, 0, open.time).map_or(0, |pinned| {
         record::finished(pinned.entry, &finished);
         texts::complete(shared, &pinned, execution, open.is_cursor);
         sampling::wanted(shared, pinned.entry, open.time)
     });
     if wanted != 0 {
-        sampling::take(shared, &key, execution, wanted, &finished);
+        sampling::take(shared, &open.key, execution, wanted, &finished);
     }
-    if open.top_level {
+    if open.key.top_level {
         failures::finished();
-        transaction::statement(open.query_id, open.time);
+        transaction::statement(open.key.query_id, open.time);
     }
     if let (Some(cost), Some(started)) = (open.cost, started) {
         measured(shared, cost + clock::nanoseconds().saturating_sub(started));
@@ -244,11 +237,7 @@ fn count_cut_short(shared: &'static Shared, open: &Open) {
     if open.time == 0 {
         return;
     }
-    let key = Key {
-        top_level: open.top_level,
-        ..session::key(open.query_id)
-    };
-    if let Some(pinned) = record::entry(shared, &key, 0) {
+    if let Some(pinned) = record::entry(shared, &open.key, 0) {
         record::finished(
             pinned.entry,
             &Finished {

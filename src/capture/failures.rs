@@ -20,6 +20,8 @@ use crate::shmem::table::Pinned;
 const QUERY_CANCELED: &str = "57014";
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 const TRANSACTION_TIMEOUT: &str = "25P04";
+/// The class of syntax errors, and of what is not there or not allowed.
+const ANALYSIS: &str = "42";
 
 /// The statement this session came to last.
 #[derive(Clone, Copy)]
@@ -64,21 +66,19 @@ pub(super) fn forget() {
     COUNTED.set(None);
 }
 
-/// Counts the failure of a statement of the present nesting, after `elapsed` nanoseconds, and
-/// returns its entry.
+/// Counts the failure of a statement after `elapsed` nanoseconds, and returns its entry.
 pub(super) fn count(
     shared: &'static Shared,
-    query_id: u64,
+    key: &Key,
     flags: u32,
     sqlstate: i32,
     elapsed: u64,
 ) -> Option<Pinned> {
-    let key = session::key(query_id);
-    let pinned = record::entry(shared, &key, flags)?;
+    let pinned = record::entry(shared, key, flags)?;
     add(pinned.entry, sqlstate, elapsed);
     if key.top_level {
         // What kind of failure it was is seen when it is reported.
-        COUNTED.set(Some(key));
+        COUNTED.set(Some(*key));
     } else {
         let waited = (clock::now() - clock::command_start()).max(0) as u64 / 1000;
         let state = sqlstate_text(sqlstate);
@@ -96,7 +96,8 @@ pub(crate) fn reported(sqlstate: i32, message: &[u8]) {
     let Some(shared) = session::shared() else {
         return;
     };
-    let outcome = outcome(&sqlstate_text(sqlstate), message);
+    let state = sqlstate_text(sqlstate);
+    let outcome = outcome(&state, message);
     if let Some(key) = COUNTED.get() {
         COUNTED.set(None);
         let pinned = process::number().and_then(|session| shared.find(session, &key));
@@ -107,8 +108,11 @@ pub(crate) fn reported(sqlstate: i32, message: &[u8]) {
     }
     let started = clock::command_start();
     let elapsed = clock::now().saturating_sub(started).max(0) as u64 * 1000;
-    // After its end a statement is to blame only for what the end of its own command brings.
-    let latest = (LATEST.get()).filter(|latest| latest.finished.is_none_or(|at| at == started));
+    // After its end a statement is to blame only for what the end of its own command brings, and
+    // not for the analysis of the command's next statement.
+    let latest = (LATEST.get()).filter(|latest| {
+        (latest.finished).is_none_or(|at| at == started && !state.starts_with(ANALYSIS))
+    });
     match latest {
         Some(latest) if latest.is_utility && !settings::track_utility() => {}
         Some(latest) => {

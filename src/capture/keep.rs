@@ -298,15 +298,17 @@ fn put_transactions(shared: &Shared, saved: &SavedTransactions) {
 
 /// A number that changes when anything was counted since.
 pub(crate) fn fingerprint(shared: &'static Shared, session: usize) -> u64 {
+    let stir = |sum: u64, count: u64| sum.wrapping_mul(31).wrapping_add(count);
+    let slow = (shared.applications.iter())
+        .map(|place| place.warnings.load(Relaxed) + place.errors.load(Relaxed))
+        .fold(shared.header.get(Global::EvictedCalls), stir);
     (0..shared.capacity())
         .filter_map(|place| shared.at(session, place))
         .map(|pinned| {
             let entry = pinned.entry;
             let counted =
                 [Counter::Calls, Counter::Errors, Counter::Plans].map(|counter| entry.get(counter));
-            counted.iter().fold(entry.key().hash(), |sum, count| {
-                sum.wrapping_mul(31).wrapping_add(*count)
-            })
+            counted.into_iter().fold(entry.key().hash(), stir)
         })
-        .fold(0, u64::wrapping_add)
+        .fold(slow, u64::wrapping_add)
 }

@@ -20,6 +20,9 @@ const REMEMBERED_WAITING: usize = 4096;
 struct Latest {
     query_id: u64,
     is_utility: bool,
+    /// The name of a utility command that may give values as bare words.
+    bare: Option<&'static [u8]>,
+    is_nested: bool,
     /// When the command that brought it arrived: its text is there as long as that is executed.
     command: i64,
     source: Source,
@@ -47,22 +50,23 @@ pub(crate) fn analysed(statement: &Analysed) {
         return;
     }
     failures::at(query_id, statement.is_utility());
-    let pinned = record::known(shared, query_id);
-    let is_complete =
-        statement.is_utility() || pinned.is_some_and(|pinned| !pinned.entry.lacks_text());
-    let waits = !is_complete && may_wait(shared, statement);
+    let known = record::known(shared, query_id).map(|pinned| !pinned.entry.lacks_text());
+    let is_complete = statement.is_utility() || known == Some(true);
+    let waits = !is_complete && known.is_none() && may_wait(shared, statement);
     remember(statement, query_id, waits);
     if !is_complete && !waits {
         add(shared, statement, query_id);
     }
 }
 
-/// Whether a new statement has to wait for a place, and its text can still be had then.
+/// Whether a new statement has to wait for a place, and its text can still be had then: what may
+/// be prepared and executed later must not have literals.
 fn may_wait(shared: &'static Shared, statement: &Analysed) -> bool {
-    let count = statement.constants().len();
-    (count == 0 || (statement.is_text_alone() && !session::is_nested()))
-        && count <= REMEMBERED_WAITING
-        && admission::has_to_wait(shared, &session::key(statement.query_id()))
+    admission::has_to_wait(shared, &session::key(statement.query_id()))
+        && match statement.is_text_alone() && !session::is_nested() {
+            true => statement.constants().len() <= REMEMBERED_WAITING,
+            false => !texts::has_literals_in(&statement.source()),
+        }
 }
 
 #[cold]
@@ -111,6 +115,8 @@ fn remember(statement: &Analysed, query_id: u64, waits: bool) {
         *latest = Some(Latest {
             query_id,
             is_utility: statement.is_utility(),
+            bare: statement.name_if_bare(),
+            is_nested: session::is_nested(),
             command: clock::command_start(),
             source: statement.source(),
             highest_parameter: statement.highest_parameter(),
@@ -120,19 +126,31 @@ fn remember(statement: &Analysed, query_id: u64, waits: bool) {
     });
 }
 
-/// Gives the entry of a utility statement that failed before it was executed its text, if it is
+/// Gives the entry of a client's statement that failed before it was executed its text, if it is
 /// the one parsed last in this very command.
 #[cold]
 pub(super) fn complete_failed(shared: &'static Shared, pinned: &Pinned) {
-    let source = LATEST.with(|latest| {
-        let latest = latest.as_ref()?;
-        let is_it = latest.is_utility
-            && latest.query_id == pinned.entry.key().query_id
-            && latest.command == clock::command_start();
-        is_it.then_some(latest.source)
+    if !pinned.entry.lacks_text() {
+        return;
+    }
+    let query_id = pinned.entry.key().query_id;
+    let found = LATEST.with(|latest| {
+        let latest = latest.as_ref().filter(|latest| {
+            latest.query_id == query_id
+                && latest.command == clock::command_start()
+                && !latest.is_nested
+        })?;
+        Some((latest.source, latest.is_utility, latest.bare))
     });
-    if let Some(source) = source.filter(|_| pinned.entry.lacks_text()) {
-        texts::utility(shared, pinned, &source, b"<utility command>");
+    match found {
+        None => {}
+        Some((_, _, Some(name))) => texts::command(shared, pinned, name),
+        Some((source, true, None)) => texts::utility(shared, pinned, &source, b"<utility command>"),
+        Some((source, false, None)) => {
+            if let Some((mut constants, highest)) = just_parsed(query_id, &source) {
+                texts::parsed(shared, pinned, &source, &mut constants, highest);
+            }
+        }
     }
 }
 
@@ -158,7 +176,10 @@ fn remembered(
 ) -> Option<(Vec<Constant>, i32)> {
     LATEST.with(|latest| {
         let latest = latest.as_ref().filter(|latest| {
-            latest.query_id == query_id && latest.source.is_same(source) && is_enough(latest)
+            latest.query_id == query_id
+                && latest.command == clock::command_start()
+                && latest.source.is_same(source)
+                && is_enough(latest)
         })?;
         Some((latest.constants.clone(), latest.highest_parameter))
     })

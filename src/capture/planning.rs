@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::{admission, failures, record, session};
+use super::{admission, failures, parsing, record, session};
 use crate::pg::local::Local;
 use crate::pg::{clock, session as process};
 use crate::shmem::entry::Key;
@@ -13,6 +13,8 @@ static PENDING: Local<Option<(Key, u64)>> = Local::new(None);
 /// A call of the planner.
 #[derive(Clone, Copy)]
 pub(crate) struct Call {
+    /// As it began: a function that changes role may be what fails.
+    key: Key,
     started: u64,
     nested_before: bool,
 }
@@ -28,8 +30,9 @@ pub(crate) fn is_watched(text: *const c_char) -> bool {
 
 /// The planner begins; what it executes (functions it folds) is nested.
 #[inline]
-pub(crate) fn enter() -> Call {
+pub(crate) fn enter(query_id: u64) -> Call {
     Call {
+        key: session::key(session::identifier(query_id)),
         nested_before: session::set_nested(true),
         started: clock::nanoseconds(),
     }
@@ -37,30 +40,30 @@ pub(crate) fn enter() -> Call {
 
 /// It is done.
 #[inline]
-pub(crate) fn leave(query_id: u64, call: &Call) {
+pub(crate) fn leave(call: &Call) {
     let elapsed = clock::nanoseconds().saturating_sub(call.started);
     session::set_nested(call.nested_before);
-    let query_id = session::identifier(query_id);
-    if query_id != 0 && session::tracking().is_some() {
+    if call.key.query_id != 0 && session::tracking().is_some() {
         flush();
-        PENDING.set(Some((session::key(query_id), elapsed)));
+        PENDING.set(Some((call.key, elapsed)));
     }
 }
 
 /// It failed.
-pub(crate) fn failed(query_id: u64, call: &Call, sqlstate: i32) {
+pub(crate) fn failed(call: &Call, sqlstate: i32) {
     session::set_nested(call.nested_before);
-    let query_id = session::identifier(query_id);
-    if let Some(shared) = session::tracking().filter(|_| query_id != 0) {
+    if let Some(shared) = session::tracking().filter(|_| call.key.query_id != 0) {
         let elapsed = clock::nanoseconds().saturating_sub(call.started);
-        failures::count(shared, query_id, 0, sqlstate, elapsed);
+        if let Some(pinned) = failures::count(shared, &call.key, 0, sqlstate, elapsed) {
+            parsing::complete_failed(shared, &pinned);
+        }
     }
 }
 
 /// How long the statement that is being counted took to plan, if it was planned for that.
 #[inline]
-pub(super) fn take(query_id: u64) -> Option<u64> {
-    let (_, elapsed) = (PENDING.get()).filter(|(key, _)| *key == session::key(query_id))?;
+pub(super) fn take(executed: &Key) -> Option<u64> {
+    let (_, elapsed) = (PENDING.get()).filter(|(key, _)| key == executed)?;
     PENDING.set(None);
     Some(elapsed)
 }

@@ -183,8 +183,8 @@ fn in_bucket(entry: &Entry, nanoseconds: u64) {
 #[cold]
 fn halve(entry: &Entry) {
     for (_, bucket) in entry.buckets() {
-        let half = bucket.load(Relaxed) / 2;
-        bucket.fetch_sub(half, Relaxed);
+        // It always gives a count, so this never fails.
+        let _halved = bucket.fetch_update(Relaxed, Relaxed, |count| Some(count - count / 2));
     }
 }
 

@@ -78,7 +78,6 @@ pub(super) fn take(
     wanted: u32,
     finished: &Finished,
 ) {
-    // Looks at the catalogs, so before anything is held.
     let parameters = parameters(execution, key.query_id);
     let payload = encode(&parameters, LONGEST_SAMPLE);
     let Some(session) = process::number() else {

@@ -67,6 +67,13 @@ pub(super) fn parsed(
     keep(shared, pinned, text);
 }
 
+/// Whether a statement has literals.
+pub(super) fn has_literals_in(source: &Source) -> bool {
+    let bytes = source.bytes();
+    let range = statement_range(bytes, source.location, source.length);
+    has_literals(bytes.get(range).unwrap_or_default(), dialect())
+}
+
 /// Gives an execution's entry what it still lacks; a cursor's has its text from its declaration,
 /// or none.
 #[inline]

@@ -8,7 +8,7 @@ use crate::pg::local::Local;
 use crate::pg::utility::{Role, Utility};
 use crate::settings;
 use crate::shmem::Shared;
-use crate::shmem::entry::UTILITY;
+use crate::shmem::entry::{Key, UTILITY};
 use crate::shmem::table::Pinned;
 
 /// Where the text is of the innermost command that is being executed.
@@ -25,8 +25,8 @@ pub(super) fn running_in(source: &Source) -> Option<Source> {
 /// A command that is being executed and counted.
 pub(crate) struct Call {
     shared: &'static Shared,
-    /// 0 if it is not counted.
-    query_id: u64,
+    /// As it began; without an identifier if it is not counted.
+    key: Key,
     source: Source,
     name: &'static [u8],
     bare_values: bool,
@@ -57,7 +57,7 @@ pub(crate) fn begin(utility: &Utility, role: Role) -> Option<Call> {
     RUNNING.set(Some(source));
     Some(Call {
         shared,
-        query_id,
+        key: session::key(query_id),
         source,
         running_before,
         name: utility.name(),
@@ -74,7 +74,7 @@ impl Call {
     pub(crate) fn finish(&self, rows: u64) {
         let time = clock::nanoseconds().saturating_sub(self.started);
         self.leave();
-        if self.query_id == 0 {
+        if self.key.query_id == 0 {
             return;
         }
         let mut usage = [0; USAGE];
@@ -87,8 +87,8 @@ impl Call {
             workers: (0, 0),
             planning: None,
         };
-        let key = session::key(self.query_id);
-        if let Some(pinned) = record::executed(self.shared, &key, UTILITY, time) {
+        let key = &self.key;
+        if let Some(pinned) = record::executed(self.shared, key, UTILITY, time) {
             record::finished(pinned.entry, &finished);
             self.complete(&pinned);
         }
@@ -96,7 +96,7 @@ impl Call {
             failures::finished();
         }
         if self.in_transaction && key.top_level {
-            transaction::statement(self.query_id, time);
+            transaction::statement(key.query_id, time);
         }
     }
 
@@ -104,10 +104,10 @@ impl Call {
     pub(crate) fn fail(&self, sqlstate: i32) {
         let time = clock::nanoseconds().saturating_sub(self.started);
         self.leave();
-        if self.query_id == 0 {
+        if self.key.query_id == 0 {
             return;
         }
-        if let Some(pinned) = failures::count(self.shared, self.query_id, UTILITY, sqlstate, time) {
+        if let Some(pinned) = failures::count(self.shared, &self.key, UTILITY, sqlstate, time) {
             self.complete(&pinned);
         }
     }

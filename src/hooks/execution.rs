@@ -95,8 +95,9 @@ unsafe extern "C-unwind" fn start(desc: *mut pg_sys::QueryDesc, flags: i32) {
         };
         // The error of a client's statement is reported; that of a nested one may be caught.
         if session::is_nested() && session::tracking().is_some() {
+            let key = session::key(execution.query_id());
             watch(next, |sqlstate| {
-                executions::failed_to_begin(execution, sqlstate)
+                executions::failed_to_begin(execution, &key, sqlstate)
             });
         } else {
             executions::announce(execution);

@@ -101,12 +101,12 @@ unsafe fn timed_planner(
         }
         let query_id = compat::query_id((*query).queryId);
         let mut planned = std::ptr::null_mut();
-        let call = planning::enter();
+        let call = planning::enter(query_id);
         watch(
             || planned = next_planner(query, text, cursor_options, parameters),
-            |sqlstate| planning::failed(query_id, &call, sqlstate),
+            |sqlstate| planning::failed(&call, sqlstate),
         );
-        planning::leave(query_id, &call);
+        planning::leave(&call);
         planned
     }
 }

@@ -4,8 +4,7 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
-/// Types from here on are a database's own.
-const FIRST_OWN_OID: u32 = pg_sys::FirstNormalObjectId;
+use super::values::{Layout, layout};
 
 /// The parameters of an execution, for as long as it is in the executor.
 #[derive(Clone, Copy)]
@@ -28,7 +27,7 @@ pub(crate) enum Content<'a> {
     Word([u8; 8]),
     /// Passed by reference, without header.
     Bytes(&'a [u8]),
-    /// Of a type of the database's own, compressed, or stored elsewhere: not looked into.
+    /// Of a type without a [`layout`], compressed, or stored elsewhere: not looked into.
     Opaque,
 }
 
@@ -40,8 +39,7 @@ impl Parameters {
     }
 
     /// The values there are. Those a procedural language hands out one by one, when asked, are
-    /// not asked for: that would run its code. The catalogs are looked at, so this must not be
-    /// called with anything of ours held.
+    /// not asked for: that would run its code.
     pub(crate) fn values(&self) -> impl Iterator<Item = Value<'_>> {
         // SAFETY: see `new`.
         let list = unsafe { self.0.as_ref() }.filter(|list| list.paramFetch.is_none());
@@ -60,11 +58,11 @@ unsafe fn value<'a>(number: u16, parameter: &'a pg_sys::ParamExternData) -> Opti
     if type_oid == 0 {
         return None;
     }
-    let (length, content) = match () {
-        () if parameter.isnull => (0, Content::Null),
-        () if type_oid >= FIRST_OWN_OID => (0, Content::Opaque),
-        // SAFETY: a value of a built-in type.
-        () => unsafe { content(parameter) },
+    let (length, content) = match layout(type_oid) {
+        _ if parameter.isnull => (0, Content::Null),
+        None => (0, Content::Opaque),
+        // SAFETY: a value of that type.
+        Some(layout) => unsafe { content(parameter, layout) },
     };
     Some(Value {
         number,
@@ -74,33 +72,24 @@ unsafe fn value<'a>(number: u16, parameter: &'a pg_sys::ParamExternData) -> Opti
     })
 }
 
-unsafe fn content<'a>(parameter: &'a pg_sys::ParamExternData) -> (usize, Content<'a>) {
-    unsafe extern "C-unwind" {
-        // Without the frame that the bindings put around it: a built-in type is always found.
-        fn get_typlenbyval(type_oid: pg_sys::Oid, length: *mut i16, by_value: *mut bool);
-    }
-    let (mut length, mut by_value) = (0i16, false);
+unsafe fn content<'a>(
+    parameter: &'a pg_sys::ParamExternData,
+    layout: Layout,
+) -> (usize, Content<'a>) {
     let word = parameter.value.value();
-    // SAFETY: the datum is of that type, so it is laid out as the catalogs say.
+    let at = word as *const u8;
+    // SAFETY: the datum is laid out like that.
     unsafe {
-        get_typlenbyval(parameter.ptype, &raw mut length, &raw mut by_value);
-        let at = word as *const u8;
-        match length {
-            _ if by_value => (
-                length.max(0) as usize,
-                Content::Word((word as u64).to_le_bytes()),
-            ),
-            -1 => varlena(at),
-            -2 => {
+        match layout {
+            Layout::Word(length) => (length, Content::Word((word as u64).to_le_bytes())),
+            Layout::Varlena => varlena(at),
+            Layout::Text => {
                 let text = CStr::from_ptr(at.cast()).to_bytes();
                 (text.len(), Content::Bytes(text))
             }
-            _ => {
-                let length = length.max(0) as usize;
-                (
-                    length,
-                    Content::Bytes(std::slice::from_raw_parts(at, length)),
-                )
+            Layout::Fixed(length) => {
+                let bytes = std::slice::from_raw_parts(at, length);
+                (length, Content::Bytes(bytes))
             }
         }
     }

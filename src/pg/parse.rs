@@ -6,6 +6,7 @@ use pgrx::pg_sys;
 
 use super::compat;
 use super::execution::Source;
+use super::utility;
 
 /// A statement that was just analysed, for the time of the hook's call.
 pub(crate) struct Analysed {
@@ -71,6 +72,17 @@ impl Analysed {
     pub(crate) fn is_utility(&self) -> bool {
         // SAFETY: see `new`.
         unsafe { !(*self.query).utilityStmt.is_null() }
+    }
+
+    /// Its name if it is a utility command that may give values as bare words.
+    #[inline]
+    pub(crate) fn name_if_bare(&self) -> Option<&'static [u8]> {
+        // SAFETY: see `new`.
+        unsafe {
+            let command = (*self.query).utilityStmt;
+            let is_bare = !command.is_null() && utility::has_bare_values(compat::tag(command));
+            is_bare.then(|| utility::name(command))
+        }
     }
 
     /// Whether its text is all there was to analyse, as a simple query's is. What may be prepared

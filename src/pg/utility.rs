@@ -55,21 +55,7 @@ impl Utility {
 
     /// Whether it may give a value as a bare word, which is not told from a name: SET and the like.
     pub(crate) fn has_bare_values(&self) -> bool {
-        matches!(
-            self.tag(),
-            T_VariableSetStmt
-                | T_AlterSystemStmt
-                | T_AlterRoleSetStmt
-                | T_AlterDatabaseSetStmt
-                | T_AlterRoleStmt
-                | T_CreateRoleStmt
-                | T_CreateUserMappingStmt
-                | T_AlterUserMappingStmt
-                | T_CreateSubscriptionStmt
-                | T_AlterSubscriptionStmt
-                | T_CreateFunctionStmt
-                | T_AlterFunctionStmt
-        )
+        has_bare_values(self.tag())
     }
 
     /// The query identifier. Another extension may have set it to zero to keep the executor from
@@ -139,19 +125,42 @@ impl Utility {
 
     /// The command's name, such as `CREATE ROLE`.
     pub(crate) fn name(&self) -> &'static [u8] {
-        unsafe extern "C-unwind" {
-            // As above: both look a constant up.
-            fn CreateCommandTag(statement: *mut pg_sys::Node) -> pg_sys::CommandTag::Type;
-            fn GetCommandTagName(tag: pg_sys::CommandTag::Type) -> *const c_char;
-        }
-        // SAFETY: see `new`; the name is a constant of the server.
-        unsafe {
-            CStr::from_ptr(GetCommandTagName(CreateCommandTag(
-                (*self.statement).utilityStmt,
-            )))
-        }
-        .to_bytes()
+        // SAFETY: see `new`.
+        unsafe { name((*self.statement).utilityStmt) }
     }
+}
+
+/// Whether commands of that kind may give a value as a bare word.
+pub(super) fn has_bare_values(tag: pg_sys::NodeTag) -> bool {
+    matches!(
+        tag,
+        T_VariableSetStmt
+            | T_AlterSystemStmt
+            | T_AlterRoleSetStmt
+            | T_AlterDatabaseSetStmt
+            | T_AlterRoleStmt
+            | T_CreateRoleStmt
+            | T_CreateUserMappingStmt
+            | T_AlterUserMappingStmt
+            | T_CreateSubscriptionStmt
+            | T_AlterSubscriptionStmt
+            | T_CreateFunctionStmt
+            | T_AlterFunctionStmt
+    )
+}
+
+/// The name of a command.
+///
+/// # Safety
+/// `statement` must be a utility command.
+pub(super) unsafe fn name(statement: *mut pg_sys::Node) -> &'static [u8] {
+    unsafe extern "C-unwind" {
+        // Without the frame that the bindings put around it: both look a constant up.
+        fn CreateCommandTag(statement: *mut pg_sys::Node) -> pg_sys::CommandTag::Type;
+        fn GetCommandTagName(tag: pg_sys::CommandTag::Type) -> *const c_char;
+    }
+    // SAFETY: see above; the name is a constant of the server.
+    unsafe { CStr::from_ptr(GetCommandTagName(CreateCommandTag(statement))) }.to_bytes()
 }
 
 /// Computes a query's identifier, as the server does it.
