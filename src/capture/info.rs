@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::admission;
-use super::read::{self, Reader};
+use super::read::Reader;
 use super::rows::moment;
 use super::sweep;
 use crate::pg::clock;
@@ -11,7 +11,6 @@ use crate::pg::session::has_query_ids;
 use crate::pg::srf::Cell;
 use crate::pg::text::shown;
 use crate::shmem::Shared;
-use crate::shmem::entry::Counter;
 use crate::shmem::header::Global;
 
 /// The row of `pgopt.capture_info_row`.
@@ -19,9 +18,6 @@ pub(super) fn row(shared: &'static Shared) -> Vec<Cell> {
     let get = |global: Global| shared.header.get(global);
     let count = |global: Global| Cell::Int(get(global) as i64);
     let (texts, text_memory) = shared.arena.usage();
-    let live: u64 = read::statements(shared, false)
-        .map(|statement| statement.get(Counter::Calls))
-        .sum();
     let dropped = [
         Global::DroppedBusy,
         Global::DroppedFull,
@@ -32,7 +28,7 @@ pub(super) fn row(shared: &'static Shared) -> Vec<Cell> {
         moment(get(Global::Since)),
         Cell::Int(shared.used() as i64),
         Cell::Int(shared.capacity() as i64),
-        Cell::Int((live + get(Global::EvictedCalls) + get(Global::ResetCalls)) as i64),
+        Cell::Int((shared.calls() + get(Global::EvictedCalls) + get(Global::ResetCalls)) as i64),
         Cell::Int(dropped.iter().map(|global| get(*global)).sum::<u64>() as i64),
         count(Global::DroppedBusy),
         count(Global::DroppedFull),

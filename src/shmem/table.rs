@@ -292,6 +292,15 @@ impl Shared {
         (self.entries.iter().enumerate()).filter(|(_, entry)| entry.state.load(Relaxed) == LIVE)
     }
 
+    /// Executions counted in all places, of statements that are about to lose theirs, too: these
+    /// are not yet among what evicted ones leave behind.
+    pub(crate) fn calls(&self) -> u64 {
+        (self.entries.iter())
+            .filter(|entry| matches!(entry.state.load(Relaxed), LIVE | DYING))
+            .map(|entry| entry.get(Counter::Calls))
+            .sum()
+    }
+
     /// Whether an entry is dying.
     pub(crate) fn is_dying(&self, number: usize) -> bool {
         (self.entries.get(number)).is_some_and(|entry| entry.state.load(Relaxed) == DYING)

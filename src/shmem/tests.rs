@@ -50,6 +50,19 @@ fn a_statement_is_added_once_and_found_again() {
 }
 
 #[test]
+fn what_is_about_to_be_evicted_is_still_counted() {
+    let shared = shared(10);
+    let (pinned, _) = shared.find_or_add(0, &key(1), |_| {}).unwrap();
+    pinned.entry.add(Counter::Calls, 3);
+    let place = (0..10).find(|place| shared.kill(*place)).unwrap();
+    assert!(!shared.bury(place));
+    assert_eq!(shared.calls() + shared.header.get(Global::EvictedCalls), 3);
+    drop(pinned);
+    assert!(shared.bury(place));
+    assert_eq!(shared.calls() + shared.header.get(Global::EvictedCalls), 3);
+}
+
+#[test]
 fn a_full_table_refuses_until_a_place_is_freed() {
     let shared = shared(10);
     for number in 0..10 {
