@@ -167,6 +167,7 @@ pub(crate) fn sweep(shared: &'static Shared) {
     ranked.select_nth_unstable_by(most - 1, by_usefulness);
     ranked.truncate(most);
     ranked.sort_unstable_by(by_usefulness);
+    LEFT.set(true);
     let mut killed = Vec::with_capacity(BATCH);
     for (usefulness, place) in ranked {
         if shared.kill(place) {
@@ -185,7 +186,16 @@ pub(crate) fn sweep(shared: &'static Shared) {
     shared.bury_all(&killed);
 }
 
-/// Frees what was pinned when it was evicted.
+/// Whether something may be dying since the housekeeper looked last.
+static LEFT: Local<bool> = Local::new(true);
+
+/// Frees what was pinned when it was evicted. Until then no view has what it counted.
+pub(crate) fn clear_up(shared: &Shared) {
+    if LEFT.get() {
+        bury_dying(shared);
+    }
+}
+
 fn bury_dying(shared: &Shared) {
     let dying: Vec<usize> = (0..shared.capacity())
         .filter(|place| shared.is_dying(*place))
@@ -193,6 +203,7 @@ fn bury_dying(shared: &Shared) {
     if !dying.is_empty() {
         shared.bury_all(&dying);
     }
+    LEFT.set(dying.iter().any(|place| shared.is_dying(*place)));
 }
 
 #[cfg(test)]

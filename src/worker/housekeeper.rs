@@ -65,6 +65,8 @@ fn keep_house(shared: &'static Shared, session: usize) {
         sweep::slow_down(shared, now);
         if sweep::is_needed(shared) || shared.header.poked.load(Relaxed) != 0 {
             sweep::sweep(shared);
+        } else {
+            sweep::clear_up(shared);
         }
         if now.saturating_sub(saved_at) >= SAVE_EVERY {
             saved_at = now;
