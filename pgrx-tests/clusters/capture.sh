@@ -136,7 +136,7 @@ failures() {
     loose >/dev/null <<<'BEGIN; INSERT INTO public.child (later) VALUES (77); COMMIT;'; failure 'deferred foreign key at COMMIT' '^COMMIT' 23503 0 0
     bench extended 1 -D v=abc >/dev/null <<<'SELECT a AS bad_value FROM public.t WHERE a = :v::int;' || true
     failure 'a value that cannot be read, in the extended protocol' bad_value 22P02 0 0
-    loose >/dev/null <<<'SET force_parallel_mode = on; SELECT count(1 / (a - 77)) AS in_worker FROM public.t'; failure 'an error in a parallel worker' in_worker 22012 0 0
+    loose >/dev/null <<<"SET $PARALLEL = on; SELECT count(1 / (a - 77)) AS in_worker FROM public.t"; failure 'an error in a parallel worker' in_worker 22012 0 0
     loose >/dev/null <<<'SELEC 1'; failure 'syntax error' "$nobody" 42601 0 0
     loose >/dev/null <<<'SELECT FROM public.nowhere'; failure 'missing table' "$nobody" 42P01 0 0
     loose bob >/dev/null <<<'SELECT FROM public.secret'; failure 'permission denied' 'FROM public.secret' 42501 0 0
@@ -176,7 +176,7 @@ failures() {
 resources() {
     reset
     run postgres "SELECT count(*) AS after_work FROM public.t" >/dev/null
-    loose >/dev/null <<'SQL'
+    loose postgres -v parallel="$PARALLEL" >/dev/null <<'SQL'
 COPY public.copied FROM STDIN;
 1
 2
@@ -184,9 +184,9 @@ COPY public.copied FROM STDIN;
 \.
 COPY public.copied TO STDOUT;
 COPY (SELECT a FROM public.t WHERE a <= 5) TO STDOUT;
-SET force_parallel_mode = on;
+SET :parallel = on;
 WITH parallel AS (SELECT) SELECT count(*) AS parallel FROM public.t;
-SET force_parallel_mode = off; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+SET :parallel = off; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 WITH gathered AS (SELECT) SELECT count(*) AS gathered FROM public.t WHERE b = 3;
 SET work_mem = '64kB';
 WITH spilled AS (SELECT) SELECT count(*) AS spilled FROM (SELECT a FROM public.t ORDER BY b, a DESC OFFSET 1) s;
@@ -371,6 +371,8 @@ accounts() {
     same 'a partial reset loses nothing of the account' t "$(value "SELECT recorded >= $after AND reset_calls > 0 FROM pgopt.capture_info")"
 }
 
+# Renamed in 16.
+PARALLEL=$(value "SELECT name FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query')")
 sql postgres -f "${0%.sh}/prepare.sql"
 protocols
 cursors

@@ -20,7 +20,9 @@ corpus() {
     local track said
     for track in top all; do
         reset
-        said=$(PGOPTIONS="-c pgopt.track=$track -c pg_stat_statements.track=$track" loose postgres -f "$FILES/corpus.sql" | grep ERROR || true)
+        # A server built without libxml raises the error that is left out.
+        said=$(PGOPTIONS="-c pgopt.track=$track -c pg_stat_statements.track=$track" loose postgres -f "$FILES/corpus.sql" |
+            grep ERROR | grep -v 'unsupported XML feature' || true)
         same "track = $track: the corpus runs" '' "$said"
         same "track = $track: every text is the one of pg_stat_statements" '' "$(sql postgres -f "$FILES/differences.sql")"
     done
@@ -38,11 +40,14 @@ corpus() {
 
 long_texts() {
     reset
+    # Since 18 the constants of a list are one, and the text is short.
+    local list='1|t|1024'
+    [ "$(value 'SHOW server_version_num')" -lt 180000 ] || list='1|f|49'
     { printf 'SELECT count(*) FROM t WHERE a IN (' && seq -s, 1 300000 | tr -d '\n' && echo ');'; } >"$WORK/list.sql"
     { printf "SELECT length('" && head -c 10000000 /dev/zero | tr '\0' x && echo "') AS huge;"; } >"$WORK/string.sql"
     { printf 'SELECT count(*) AS "long" /* ' && head -c 10000000 /dev/zero | tr '\0' y && echo ' */ FROM t;'; } >"$WORK/comment.sql"
     sql postgres -f "$WORK/list.sql" -f "$WORK/string.sql" -f "$WORK/comment.sql" >/dev/null
-    counted 'a list of 300,000 constants is counted and cut' '1|t|1024' 'calls, query_truncated, length(query)' 'a IN [(]'
+    counted 'a list of 300,000 constants is counted and cut' "$list" 'calls, query_truncated, length(query)' 'a IN [(]'
     counted 'a string of 10 MB is counted and short' '1|f|SELECT length($1) AS huge' 'calls, query_truncated, query' huge
     counted 'a comment of 10 MB is counted and cut' '1|t|1024' 'calls, query_truncated, length(query)' '"long"'
     { printf "COMMENT ON TABLE t IS '" && head -c 10000000 /dev/zero | tr '\0' z && echo "';"; } >"$WORK/command.sql"
