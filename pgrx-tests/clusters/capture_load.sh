@@ -68,11 +68,8 @@ sql postgres >/dev/null <<<"$CREATED"
 balance() { value 'SELECT (SELECT sum(calls) FROM pg_stat_statements) - recorded - dropped FROM pgopt.capture_info'; }
 info() { value "SELECT $1 FROM pgopt.capture_info"; }
 counted() { value "SELECT coalesce(sum($1), 0) FROM pgopt.statements WHERE role = '$2' AND coalesce(query, '') LIKE '$3'"; }
-# quiet: until the clients are gone, and the housekeeper has freed what they used while it was
-# evicted: it looks once a second.
 quiet() {
     until [ "$(value 'SELECT * FROM public.clients')" = 1 ]; do sleep 0.1; done
-    sleep 2
 }
 
 # Clients ----------------------------------------------------------------------------------------
