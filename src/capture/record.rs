@@ -54,6 +54,10 @@ pub(super) fn executed(
     if admission::admits(shared, key, time) {
         return entry(shared, key, flags);
     }
+    // A chain that changed meanwhile may have hidden it.
+    if let Some(pinned) = shared.find(session, key) {
+        return Some(pinned);
+    }
     let bucket = std::iter::once((bucket_of(time), 1));
     shared.leave_behind(key, flags, 1, time, bucket);
     None
