@@ -9,6 +9,7 @@
 
 pub(crate) mod arena;
 mod bitmap;
+mod burial;
 mod doorkeeper;
 pub(crate) mod entry;
 pub(crate) mod header;

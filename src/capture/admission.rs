@@ -21,21 +21,21 @@ const CALM: i64 = 2_000_000;
 
 /// Whether new statements come so fast that most are never seen again.
 #[inline]
-pub(super) fn is_hurried(shared: &Shared) -> bool {
-    shared.header.hurried.load(Relaxed) != 0
+pub(super) fn is_overflowing(shared: &Shared) -> bool {
+    shared.header.overflowing.load(Relaxed) != 0
 }
 
 /// Whether a statement without a place has to wait for its second execution, as far as can be
 /// known before the first one.
 #[inline]
 pub(super) fn has_to_wait(shared: &Shared, key: &Key) -> bool {
-    is_hurried(shared) && !shared.doorkeeper.knows(key.hash())
+    is_overflowing(shared) && !shared.doorkeeper.knows(key.hash())
 }
 
 /// Whether the execution of a statement without a place, which took `time`, gets it one.
 #[inline]
 pub(super) fn admits(shared: &Shared, key: &Key, time: u64) -> bool {
-    !is_hurried(shared) || shared.doorkeeper.sees(key.hash()) || is_useful(shared, time)
+    !is_overflowing(shared) || shared.doorkeeper.sees(key.hash()) || is_useful(shared, time)
 }
 
 fn is_useful(shared: &Shared, time: u64) -> bool {
@@ -43,9 +43,18 @@ fn is_useful(shared: &Shared, time: u64) -> bool {
     Use::once(time).per_second() > f64::from(cutoff) * MORE_USEFUL
 }
 
+/// Says how useful the last statement was that had to go.
+pub(super) fn set_cutoff(shared: &Shared, usefulness: f64) {
+    let bits = (usefulness as f32).to_bits();
+    shared.header.cutoff.store(bits, Relaxed);
+}
+
 /// Says that new statements come too fast, or no longer do.
-pub(super) fn hurry(shared: &Shared, is_hurried: bool) {
-    shared.header.hurried.store(u32::from(is_hurried), Relaxed);
+pub(super) fn set_overflowing(shared: &Shared, is_overflowing: bool) {
+    shared
+        .header
+        .overflowing
+        .store(u32::from(is_overflowing), Relaxed);
 }
 
 /// How much the doorkeeper knew when the housekeeper looked last.
@@ -54,7 +63,7 @@ static WEIGHT: Local<usize> = Local::new(0);
 /// Ends it when few new statements come: none has needed a sweep since `swept_at`, and since the
 /// last look fewer were turned away than free places are kept for. Only the housekeeper does this.
 pub(super) fn relax(shared: &Shared, now: i64, swept_at: i64) {
-    if !is_hurried(shared) {
+    if !is_overflowing(shared) {
         return;
     }
     let weight = shared.doorkeeper.weight();
@@ -63,7 +72,7 @@ pub(super) fn relax(shared: &Shared, now: i64, swept_at: i64) {
     let forgets = is_over || shared.doorkeeper.is_full(weight);
     WEIGHT.set(if forgets { 0 } else { weight });
     if is_over {
-        hurry(shared, false);
+        set_overflowing(shared, false);
     }
     if forgets {
         shared.doorkeeper.forget();

@@ -43,7 +43,7 @@ pub(crate) struct Run {
 pub(crate) fn announce(execution: Execution) {
     let query_id = session::identifier(execution.query_id());
     if query_id != 0 && !session::is_nested() && is_clients() && session::shared().is_some() {
-        failures::at(query_id, false);
+        failures::at(&session::key(query_id), false);
     }
 }
 

@@ -38,11 +38,11 @@ static COUNTED: Local<Option<Key>> = Local::new(None);
 
 /// A top-level statement is begun.
 #[inline]
-pub(super) fn at(query_id: u64, is_utility: bool) {
-    if !session::is_nested() {
+pub(super) fn at(key: &Key, is_utility: bool) {
+    if key.top_level {
         COUNTED.set(None);
         LATEST.set(Some(Latest {
-            key: session::key(query_id),
+            key: *key,
             is_utility,
             finished: None,
         }));

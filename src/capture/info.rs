@@ -52,7 +52,7 @@ pub(super) fn row(shared: &'static Shared) -> Vec<Cell> {
         Cell::Bool(sweep::has_housekeeper(shared, clock::now())),
         count(Global::FallbackEvictions),
         Cell::Bool(has_query_ids()),
-        Cell::Bool(admission::is_hurried(shared)),
+        Cell::Bool(admission::is_overflowing(shared)),
     ]
 }
 

@@ -9,6 +9,7 @@ use crate::pg::local::Local;
 use crate::pg::parse::Analysed;
 use crate::settings::{self, Keep};
 use crate::shmem::Shared;
+use crate::shmem::entry::Key;
 use crate::shmem::table::Pinned;
 
 /// Constants remembered of the statement that was parsed last, for a sample of its execution.
@@ -49,30 +50,34 @@ pub(crate) fn analysed(statement: &Analysed) {
     if !session::is_nested() && !statement.source().is_clients() {
         return;
     }
-    failures::at(query_id, statement.is_utility());
-    let known = record::known(shared, query_id).map(|pinned| !pinned.entry.lacks_text());
-    let is_complete = statement.is_utility() || known == Some(true);
-    let waits = !is_complete && known.is_none() && may_wait(shared, statement);
+    let key = session::key(query_id);
+    failures::at(&key, statement.is_utility());
+    if statement.is_utility() {
+        // It gets its entry when it is executed.
+        return remember(statement, query_id, false);
+    }
+    let lacks_text = record::known(shared, &key).map(|pinned| pinned.entry.lacks_text());
+    let waits = lacks_text.is_none() && may_wait(shared, &key, statement);
     remember(statement, query_id, waits);
-    if !is_complete && !waits {
-        add(shared, statement, query_id);
+    if !waits && lacks_text != Some(false) {
+        add(shared, &key, statement);
     }
 }
 
 /// Whether a new statement has to wait for a place, and its text can still be had then: what may
 /// be prepared and executed later must not have literals.
-fn may_wait(shared: &'static Shared, statement: &Analysed) -> bool {
-    admission::has_to_wait(shared, &session::key(statement.query_id()))
-        && match statement.is_text_alone() && !session::is_nested() {
+fn may_wait(shared: &'static Shared, key: &Key, statement: &Analysed) -> bool {
+    admission::has_to_wait(shared, key)
+        && match statement.is_text_alone() && key.top_level {
             true => statement.constants().len() <= REMEMBERED_WAITING,
             false => !texts::has_literals_in(&statement.source()),
         }
 }
 
 #[cold]
-fn add(shared: &'static Shared, statement: &Analysed, query_id: u64) {
+fn add(shared: &'static Shared, key: &Key, statement: &Analysed) {
     let mut constants: Vec<Constant> = statement.constants().map(constant).collect();
-    if let Some(pinned) = record::entry_if_room(shared, &session::key(query_id)) {
+    if let Some(pinned) = record::entry_if_room(shared, key) {
         texts::parsed(
             shared,
             &pinned,
@@ -134,13 +139,8 @@ pub(super) fn complete_failed(shared: &'static Shared, pinned: &Pinned) {
         return;
     }
     let query_id = pinned.entry.key().query_id;
-    let found = LATEST.with(|latest| {
-        let latest = latest.as_ref().filter(|latest| {
-            latest.query_id == query_id
-                && latest.command == clock::command_start()
-                && !latest.is_nested
-        })?;
-        Some((latest.source, latest.is_utility, latest.bare))
+    let found = with_latest(query_id, |latest| {
+        (!latest.is_nested).then_some((latest.source, latest.is_utility, latest.bare))
     });
     match found {
         None => {}
@@ -174,14 +174,19 @@ fn remembered(
     source: &Source,
     is_enough: impl Fn(&Latest) -> bool,
 ) -> Option<(Vec<Constant>, i32)> {
+    with_latest(query_id, |latest| {
+        (latest.source.is_same(source) && is_enough(latest))
+            .then(|| (latest.constants.clone(), latest.highest_parameter))
+    })
+}
+
+/// What `work` says of the statement parsed last if it is this one, parsed in this very command.
+fn with_latest<T>(query_id: u64, work: impl FnOnce(&Latest) -> Option<T>) -> Option<T> {
     LATEST.with(|latest| {
         let latest = latest.as_ref().filter(|latest| {
-            latest.query_id == query_id
-                && latest.command == clock::command_start()
-                && latest.source.is_same(source)
-                && is_enough(latest)
+            latest.query_id == query_id && latest.command == clock::command_start()
         })?;
-        Some((latest.constants.clone(), latest.highest_parameter))
+        work(latest)
     })
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::admission;
 use super::histogram::bucket_of;
-use super::{admission, session};
 use crate::pg::execution::{Jit, USAGE};
 use crate::pg::{clock, session as process};
 use crate::shmem::Shared;
@@ -30,16 +30,13 @@ pub(super) struct Finished<'a> {
 #[inline]
 pub(super) fn entry(shared: &'static Shared, key: &Key, flags: u32) -> Option<Pinned> {
     let session = process::number()?;
-    match shared.find(session, key) {
-        Some(pinned) => Some(pinned),
-        None => add(shared, session, key, flags)
-            .inspect_err(|refusal| dropped(shared, *refusal))
-            .ok(),
-    }
+    shared
+        .find(session, key)
+        .or_else(|| add_or_drop(shared, session, key, flags))
 }
 
-/// The entry of `key` for an execution that took `time` to be counted in. Where it does not get a
-/// place it is counted all the same, with those of evicted statements.
+/// The same for an execution that took `time`. Where its statement does not get a place it is
+/// counted all the same, with those of evicted statements.
 #[inline]
 pub(super) fn executed(
     shared: &'static Shared,
@@ -48,31 +45,44 @@ pub(super) fn executed(
     time: u64,
 ) -> Option<Pinned> {
     let session = process::number()?;
-    if let Some(pinned) = shared.find(session, key) {
-        return Some(pinned);
-    }
+    shared
+        .find(session, key)
+        .or_else(|| admit(shared, session, key, flags, time))
+}
+
+fn admit(
+    shared: &'static Shared,
+    session: usize,
+    key: &Key,
+    flags: u32,
+    time: u64,
+) -> Option<Pinned> {
     if admission::admits(shared, key, time) {
-        return entry(shared, key, flags);
+        return add_or_drop(shared, session, key, flags);
     }
-    // A chain that changed meanwhile may have hidden it.
-    if let Some(pinned) = shared.find(session, key) {
-        return Some(pinned);
+    let hidden = shared.find_undisturbed(session, key);
+    if hidden.is_none() {
+        let bucket = std::iter::once((bucket_of(time), 1));
+        shared.leave_behind(key, flags, 1, time, bucket);
     }
-    let bucket = std::iter::once((bucket_of(time), 1));
-    shared.leave_behind(key, flags, 1, time, bucket);
-    None
+    hidden
+}
+
+#[cold]
+fn add_or_drop(shared: &'static Shared, session: usize, key: &Key, flags: u32) -> Option<Pinned> {
+    add(shared, session, key, flags)
+        .inspect_err(|refusal| dropped(shared, *refusal))
+        .ok()
 }
 
 /// The same for what is not an execution: nothing is dropped when there is no place.
 pub(super) fn entry_if_room(shared: &'static Shared, key: &Key) -> Option<Pinned> {
     let session = process::number()?;
-    match shared.find(session, key) {
-        Some(pinned) => Some(pinned),
-        None => add(shared, session, key, 0).ok(),
-    }
+    shared
+        .find(session, key)
+        .or_else(|| add(shared, session, key, 0).ok())
 }
 
-#[cold]
 fn add(shared: &'static Shared, session: usize, key: &Key, flags: u32) -> Result<Pinned, Refusal> {
     let begin = |entry: &Entry| {
         entry.flags.store(flags, Relaxed);
@@ -193,6 +203,6 @@ fn halve(entry: &Entry) {
 }
 
 /// The entry that is looked for, without making one.
-pub(super) fn known(shared: &'static Shared, query_id: u64) -> Option<Pinned> {
-    shared.find(process::number()?, &session::key(query_id))
+pub(super) fn known(shared: &'static Shared, key: &Key) -> Option<Pinned> {
+    shared.find(process::number()?, key)
 }

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::admission::is_hurried;
+use super::admission::is_overflowing;
 use super::parsing;
 use super::record::Finished;
 use super::redact;
@@ -48,7 +48,7 @@ pub(super) fn wanted(shared: &Shared, entry: &Entry, time: u64) -> u32 {
     // Many statements have one execution only, and need it in no other place; and in none while
     // they come and go fast.
     if calls == 1 {
-        return if is_hurried(shared) { 0 } else { wanted };
+        return if is_overflowing(shared) { 0 } else { wanted };
     }
     wanted |= u32::from(now.saturating_sub(latest.at.load(Relaxed)) >= LATEST_AGE) << LATEST;
     let drawn = drawn(now ^ time, calls);

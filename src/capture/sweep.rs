@@ -144,7 +144,7 @@ fn is_enough(shared: &Shared, percent: usize) -> bool {
 pub(crate) fn sweep(shared: &'static Shared) {
     shared.header.poked.store(0, Relaxed);
     shared.header.add(Global::Sweeps, 1);
-    bury_dying(shared);
+    shared.bury_dying();
     if !is_needed(shared) {
         return;
     }
@@ -154,7 +154,7 @@ pub(crate) fn sweep(shared: &'static Shared) {
         *pace
     });
     if percent > USUAL {
-        admission::hurry(shared, true);
+        admission::set_overflowing(shared, true);
     }
     let mut ranked: Vec<(f64, usize)> = (shared.live())
         .map(|(place, entry)| (usefulness(entry, now), place))
@@ -167,13 +167,12 @@ pub(crate) fn sweep(shared: &'static Shared) {
     ranked.select_nth_unstable_by(most - 1, by_usefulness);
     ranked.truncate(most);
     ranked.sort_unstable_by(by_usefulness);
-    LEFT.set(true);
     let mut killed = Vec::with_capacity(BATCH);
+    let mut cutoff = None;
     for (usefulness, place) in ranked {
         if shared.kill(place) {
             killed.push(place);
-            let cutoff = (usefulness as f32).to_bits();
-            shared.header.cutoff.store(cutoff, Relaxed);
+            cutoff = Some(usefulness);
         }
         if killed.len() == BATCH {
             shared.bury_all(&killed);
@@ -184,26 +183,9 @@ pub(crate) fn sweep(shared: &'static Shared) {
         }
     }
     shared.bury_all(&killed);
-}
-
-/// Whether something may be dying since the housekeeper looked last.
-static LEFT: Local<bool> = Local::new(true);
-
-/// Frees what was pinned when it was evicted. Until then no view has what it counted.
-pub(crate) fn clear_up(shared: &Shared) {
-    if LEFT.get() {
-        bury_dying(shared);
+    if let Some(usefulness) = cutoff {
+        admission::set_cutoff(shared, usefulness);
     }
-}
-
-fn bury_dying(shared: &Shared) {
-    let dying: Vec<usize> = (0..shared.capacity())
-        .filter(|place| shared.is_dying(*place))
-        .collect();
-    if !dying.is_empty() {
-        shared.bury_all(&dying);
-    }
-    LEFT.set(dying.iter().any(|place| shared.is_dying(*place)));
 }
 
 #[cfg(test)]

@@ -49,15 +49,16 @@ pub(crate) fn begin(utility: &Utility, role: Role) -> Option<Call> {
         true => utility.query_id(),
         false => 0,
     };
+    let key = session::key(query_id);
     if query_id != 0 {
-        failures::at(query_id, true);
+        failures::at(&key, true);
     }
     let source = utility.source();
     let running_before = RUNNING.get();
     RUNNING.set(Some(source));
     Some(Call {
         shared,
-        key: session::key(query_id),
+        key,
         source,
         running_before,
         name: utility.name(),

@@ -55,8 +55,10 @@ pub(crate) struct Header {
     pub(crate) latch: AtomicUsize,
     /// Places of the table that are taken.
     pub(crate) places_taken: AtomicUsize,
+    /// Places whose statement is dying.
+    pub(super) dying: AtomicUsize,
     /// Set while new statements come so fast that most are never seen again.
-    pub(crate) hurried: AtomicU32,
+    pub(crate) overflowing: AtomicU32,
     /// How useful the statement was that was evicted last, as the bits of an f32.
     pub(crate) cutoff: AtomicU32,
     /// Set when the housekeeper has been asked to free places.

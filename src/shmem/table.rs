@@ -12,15 +12,13 @@
 //! loads on the other: either the session sees the entry dying, or the remover sees the pin.
 
 use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::fence;
 
 use super::Shared;
-use super::entry::{Counter, DYING, Entry, FREE, Key, LIVE, UTILITY};
-use super::header::{Global, Rest};
+use super::entry::{Counter, DYING, Entry, Key, LIVE};
+use super::header::Global;
 
-/// Being freed by one process.
-const BURYING: u32 = 3;
 /// How often a lock is tried: longer than a holder needs who is not interrupted.
 const TRIES: u32 = 200;
 
@@ -30,7 +28,7 @@ const RESET_TRIES: u32 = 1_000_000;
 /// A session's place: which entry it is working on.
 #[repr(C, align(64))]
 pub(crate) struct Session {
-    pinned: AtomicU32,
+    pub(super) pinned: AtomicU32,
 }
 
 /// Why something was not counted.
@@ -71,6 +69,13 @@ impl Shared {
             link = entry.next.load(Acquire);
         }
         None
+    }
+
+    /// The same while nobody changes the chain, which may hide an entry from a look-up without a
+    /// lock; `None`, too, when the partition is busy.
+    pub(crate) fn find_undisturbed(&self, session: usize, key: &Key) -> Option<Pinned> {
+        let _lock = self.lock(key.hash())?;
+        self.find(session, key)
     }
 
     #[inline]
@@ -134,7 +139,7 @@ impl Shared {
         Some(number)
     }
 
-    fn give_place_back(&self, number: usize) {
+    pub(super) fn give_place_back(&self, number: usize) {
         self.places.give_back(number);
         self.header.places_taken.fetch_sub(1, Relaxed);
     }
@@ -175,6 +180,7 @@ impl Shared {
         {
             return false;
         }
+        self.header.dying.fetch_add(1, Relaxed);
         self.unlink(hash, number as u32 + 1, entry);
         true
     }
@@ -197,113 +203,10 @@ impl Shared {
         }
     }
 
-    /// Frees a dying entry unless somebody has it pinned. What it counted is added to what evicted
-    /// statements leave behind.
-    pub(crate) fn bury(&self, number: usize) -> bool {
-        fence(SeqCst);
-        let link = number as u32 + 1;
-        let is_pinned = |session: &Session| session.pinned.load(Acquire) == link;
-        !self.sessions.iter().any(is_pinned) && self.bury_unpinned(number)
-    }
-
-    /// The same for many, looking at every session once. Only the housekeeper does this: an entry
-    /// is freed by who made it die or by the housekeeper, so none of these is freed and given to
-    /// another statement meanwhile.
-    pub(crate) fn bury_all(&self, numbers: &[usize]) {
-        fence(SeqCst);
-        let pinned: Vec<u32> = (self.sessions.iter())
-            .map(|session| session.pinned.load(Acquire))
-            .filter(|link| *link != 0)
-            .collect();
-        for number in numbers {
-            if !pinned.contains(&(*number as u32 + 1)) {
-                self.bury_unpinned(*number);
-            }
-        }
-    }
-
-    /// Frees an entry that was dying before the sessions' pins were looked at: nobody pins it
-    /// since.
-    fn bury_unpinned(&self, number: usize) -> bool {
-        let Some(entry) = self.entries.get(number) else {
-            return false;
-        };
-        if (entry
-            .state
-            .compare_exchange(DYING, BURYING, AcqRel, Relaxed))
-        .is_err()
-        {
-            return false;
-        }
-        self.fold(entry);
-        self.arena.free(entry.text_handle().0);
-        for sample in &entry.samples {
-            self.arena.free(sample.handle());
-        }
-        entry.wipe();
-        entry.state.store(FREE, Release);
-        self.give_place_back(number);
-        self.header.add(Global::Evicted, 1);
-        true
-    }
-
-    fn fold(&self, entry: &Entry) {
-        let buckets = (entry.buckets()).map(|(number, bucket)| (number, bucket.load(Relaxed)));
-        let flags = entry.flags.load(Relaxed);
-        let time = entry.get(Counter::TotalTime);
-        self.leave_behind(
-            &entry.key(),
-            flags,
-            entry.get(Counter::Calls),
-            time,
-            buckets,
-        );
-    }
-
-    /// Adds what a statement without a place has counted to what evicted ones leave behind; of
-    /// the times only those that count for a database's latency: queries that clients sent.
-    pub(crate) fn leave_behind(
-        &self,
-        key: &Key,
-        flags: u32,
-        calls: u64,
-        time: u64,
-        buckets: impl Iterator<Item = (usize, u32)>,
-    ) {
-        self.header.add(Global::EvictedCalls, calls);
-        if calls == 0 || !key.top_level || flags & UTILITY != 0 {
-            return;
-        }
-        let Some(rest) = Rest::of(self.rests, key.database) else {
-            return;
-        };
-        rest.calls.fetch_add(calls, Relaxed);
-        rest.total_time.fetch_add(time, Relaxed);
-        for (bucket, count) in buckets {
-            if let Some(sum) = rest.histogram.get(bucket) {
-                sum.fetch_add(u64::from(count), Relaxed);
-            }
-        }
-    }
-
     /// Every place that has a statement, looked at from outside: it may be another one's by the
     /// time it is read.
     pub(crate) fn live(&self) -> impl Iterator<Item = (usize, &'static Entry)> {
         (self.entries.iter().enumerate()).filter(|(_, entry)| entry.state.load(Relaxed) == LIVE)
-    }
-
-    /// Executions counted in all places, of statements that are about to lose theirs, too: these
-    /// are not yet among what evicted ones leave behind.
-    pub(crate) fn calls(&self) -> u64 {
-        (self.entries.iter())
-            .filter(|entry| matches!(entry.state.load(Relaxed), LIVE | DYING))
-            .map(|entry| entry.get(Counter::Calls))
-            .sum()
-    }
-
-    /// Whether an entry is dying.
-    pub(crate) fn is_dying(&self, number: usize) -> bool {
-        (self.entries.get(number)).is_some_and(|entry| entry.state.load(Relaxed) == DYING)
     }
 
     /// Keeps `text` and `path` for a pinned entry that has no text yet. A text that finds no

@@ -158,10 +158,10 @@ fn nothing_is_lost_while_statements_come_and_go() {
         .filter_map(|place| shared.at(9, place))
         .map(|pinned| pinned.entry.get(Counter::Calls))
         .sum();
-    let dying: u64 = (0..64)
-        .filter(|place| shared.is_dying(*place))
-        .map(|place| shared.entries[place].get(Counter::Calls))
-        .sum();
-    let evicted = shared.header.get(Global::EvictedCalls);
-    assert_eq!(live + dying + evicted + refused, 4 * CALLS);
+    let evicted = || shared.header.get(Global::EvictedCalls);
+    let dying = shared.calls() - live;
+    assert_eq!(live + dying + evicted() + refused, 4 * CALLS);
+    shared.bury_dying();
+    assert_eq!(shared.header.dying.load(Relaxed), 0);
+    assert_eq!(live + evicted() + refused, 4 * CALLS);
 }

@@ -66,7 +66,7 @@ fn keep_house(shared: &'static Shared, session: usize) {
         if sweep::is_needed(shared) || shared.header.poked.load(Relaxed) != 0 {
             sweep::sweep(shared);
         } else {
-            sweep::clear_up(shared);
+            shared.bury_dying();
         }
         if now.saturating_sub(saved_at) >= SAVE_EVERY {
             saved_at = now;
