@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::pg::relation_facts::{
-    Clause, ClauseKind, Condition, Element, RelationFacts, SortColumn,
+    Clause, ClauseKind, Compared, Condition, Element, RelationFacts, SortColumn,
 };
 
 /// Key columns beyond this number have never been seen to pay.
@@ -35,6 +35,12 @@ const MAX_INCLUDED: usize = 4;
 
 /// Share of the rows above which an index of some rows only is not much smaller.
 const MAX_SHARE: f64 = 0.5;
+
+/// Values of a column up to which each stands for a kind of row.
+const FEW_VALUES: f64 = 20.0;
+
+/// A value is rare when it has at most this part of the rows that it had if all were alike.
+const RARE: f64 = 0.5;
 
 /// Conditions considered of one relation, the most selective first.
 const MAX_CONDITIONS: usize = 3;
@@ -128,9 +134,8 @@ impl Candidate {
 pub(crate) trait Knowledge {
     /// Whether the column is narrow enough to be stored in an index besides the keys.
     fn may_include(&self, attribute: i16) -> bool;
-    /// Whether the column has so few values that an index of the rows with one of them is made
-    /// for a kind of row, and not for a single thing.
-    fn has_few_values(&self, attribute: i16) -> bool;
+    /// How many values the column has, as far as is known.
+    fn distinct_values(&self, attribute: i16) -> Option<f64>;
 }
 
 /// The candidates for one relation of one statement.
@@ -187,13 +192,7 @@ struct Restriction {
 impl Restriction {
     /// Each condition that pays alone, and all of them.
     fn all(conditions: &[Condition], known: &dyn Knowledge) -> Vec<Self> {
-        let is_lasting = |condition: &&Condition| match &condition.fixes {
-            Some(Element::Column(column)) => {
-                is_null_test(&condition.sql) || known.has_few_values(*column)
-            }
-            Some(Element::Expression(_)) => false,
-            None => true,
-        };
+        let is_lasting = |condition: &&Condition| is_of_a_kind(condition, known);
         let mut lasting: Vec<&Condition> = conditions.iter().filter(is_lasting).collect();
         lasting.sort_by(|a, b| a.selectivity.total_cmp(&b.selectivity));
         lasting.truncate(MAX_CONDITIONS);
@@ -244,8 +243,22 @@ impl Restriction {
     }
 }
 
-fn is_null_test(sql: &str) -> bool {
-    sql.ends_with(" IS NULL)") || sql.ends_with(" IS NULL")
+/// Whether the condition is met by a kind of row, and not by a single thing: nulls, or a rare
+/// value of a column with few.
+fn is_of_a_kind(condition: &Condition, known: &dyn Knowledge) -> bool {
+    let few = |column: i16| {
+        known
+            .distinct_values(column)
+            .filter(|values| *values <= FEW_VALUES)
+    };
+    match (&condition.fixes, condition.columns.as_slice()) {
+        _ if condition.with == Compared::Null => true,
+        (Some(Element::Column(column)), _) => {
+            few(*column).is_some_and(|values| condition.selectivity * values <= RARE)
+        }
+        (None, [column]) => few(*column).is_some(),
+        _ => false,
+    }
 }
 
 /// The sort order, turned around if it starts downwards.

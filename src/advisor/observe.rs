@@ -16,7 +16,7 @@ use super::tables::{self, Table};
 use crate::error::{Error, Result, abbreviate};
 use crate::pg::catalog;
 use crate::pg::plan::{PlanSummary, PlannerCosts, Write, WriteKind, planner_costs};
-use crate::pg::relation_facts::{Condition, RelationFacts};
+use crate::pg::relation_facts::{Compared, Condition, RelationFacts};
 use crate::pg::rollback::{Surroundings, rolled_back};
 use crate::settings;
 use crate::whatif::{self, Defined, Hypothetical};
@@ -115,7 +115,13 @@ impl Observation {
 fn plan_as_is(ordinal: usize, source: &WorkloadStatement) -> Result<Vec<Observed>> {
     let source = Rc::new(source.clone());
     let observe = |variant: Variant| {
-        let (base, facts) = variant.run(whatif::plan_and_observe)?;
+        let (base, mut facts) = variant.run(whatif::plan_and_observe)?;
+        if source.is_parameterised() {
+            for facts in &mut facts {
+                // A plan for any value cannot use an index of the rows with one.
+                (facts.conditions).retain(|condition| condition.with != Compared::Constant);
+            }
+        }
         let statement = AdvisedStatement::new(ordinal, source.clone(), variant, base);
         Ok(Observed { statement, facts })
     };
@@ -138,17 +144,14 @@ fn plan_as_is(ordinal: usize, source: &WorkloadStatement) -> Result<Vec<Observed
     Ok(observed)
 }
 
-/// Values of a column up to which each is taken for a kind of row.
-const FEW_VALUES: f64 = 20.0;
-
 impl candidates::Knowledge for Table {
     fn may_include(&self, attribute: i16) -> bool {
         (self.columns.get(&attribute)).is_some_and(|column| column.narrow)
     }
 
-    fn has_few_values(&self, attribute: i16) -> bool {
+    fn distinct_values(&self, attribute: i16) -> Option<f64> {
         catalog::column_statistics(pg_sys::Oid::from(self.oid), attribute)
-            .is_some_and(|statistics| statistics.distinct_of(self.tuples) <= FEW_VALUES)
+            .map(|statistics| statistics.distinct_of(self.tuples))
     }
 }
 

@@ -141,6 +141,19 @@ pub(crate) struct Condition {
     pub(crate) selectivity: f64,
     /// What it compares with a constant or null for equality: a key on that has one value only.
     pub(crate) fixes: Option<Element>,
+    /// What it compares with.
+    pub(crate) with: Compared,
+}
+
+/// What a condition compares with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compared {
+    /// `IS NULL`, `IS NOT NULL`
+    Null,
+    /// A boolean by itself, or `NOT` it.
+    Boolean,
+    /// A constant, which may be a parameter's value.
+    Constant,
 }
 
 /// One column or expression of an order.

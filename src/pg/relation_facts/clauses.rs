@@ -3,7 +3,7 @@
 use pgrx::{PgList, pg_sys};
 
 use super::elements::{Operand, without_relabels};
-use super::{Clause, ClauseKind, Condition, Element, Reader, RelationFacts};
+use super::{Clause, ClauseKind, Compared, Condition, Element, Reader, RelationFacts};
 use crate::pg::compat::tag;
 
 /// Strategy number of equality in B-tree operator families.
@@ -43,6 +43,13 @@ impl Reader {
                 columns: self.columns_of(clause),
                 selectivity,
                 fixes,
+                with: match tag(clause) {
+                    pg_sys::NodeTag::T_NullTest => Compared::Null,
+                    pg_sys::NodeTag::T_OpExpr | pg_sys::NodeTag::T_ScalarArrayOpExpr => {
+                        Compared::Constant
+                    }
+                    _ => Compared::Boolean,
+                },
             })
         }
     }
