@@ -79,6 +79,10 @@ mod advisor_captured_tests;
 mod advisor_choice_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor_kinds.rs"]
+mod advisor_kinds_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/index_definitions.rs"]
 mod index_definitions_tests;
 

@@ -8,6 +8,7 @@ pub(crate) mod catalog;
 pub(crate) mod clock;
 pub(crate) mod code_guard;
 pub(crate) mod compat;
+pub(crate) mod deparse;
 pub(crate) mod dependent_columns;
 pub(crate) mod errors;
 pub(crate) mod execution;

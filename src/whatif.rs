@@ -16,6 +16,7 @@ use std::rc::Rc;
 use pgrx::pg_sys;
 
 use crate::error::Result;
+use crate::pg::deparse;
 use crate::pg::plan::{self, PlanSummary};
 use crate::pg::relation_facts::RelationFacts;
 use crate::pg::statement::Statement;
@@ -36,7 +37,15 @@ pub(crate) fn plan_and_observe(
 ) -> Result<(PlanSummary, Vec<RelationFacts>)> {
     let scope = Rc::new(Scope::observing());
     let summary = plan_under(statement, &scope)?;
-    Ok((summary, scope.take_facts()))
+    let mut facts = scope.take_facts();
+    if facts.iter().any(RelationFacts::has_node_texts) {
+        deparse::with_qualified_names(|| {
+            for facts in &mut facts {
+                facts.write_sql(&deparse::sql);
+            }
+        })?;
+    }
+    Ok((summary, facts))
 }
 
 /// Explains `statement` with the configuration of `scope`.

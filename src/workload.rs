@@ -37,6 +37,15 @@ pub(crate) struct Sample {
     pub(crate) slowest: bool,
     /// Their values, as far as they are known.
     pub(crate) values: GivenSet,
+    /// Whether any came as a parameter, not as a literal in the text.
+    pub(crate) is_bound: bool,
+}
+
+impl WorkloadStatement {
+    /// Whether its constants may be parameters, which a generic plan does not know.
+    pub(crate) fn is_parameterised(&self) -> bool {
+        self.samples.iter().any(|sample| sample.is_bound)
+    }
 }
 
 /// Statements with their weights.

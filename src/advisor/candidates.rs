@@ -5,12 +5,18 @@
 //! equality columns, as both directions of a nested loop want. A sort whose first column is
 //! descending is turned around, since a B-tree is read backwards at no cost; that lets more
 //! statements share one index.
+//!
+//! Where a statement reads only the rows for which a lasting condition holds, the same keys are
+//! offered for an index of those rows alone.
 
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
-use crate::pg::relation_facts::{Clause, ClauseKind, RelationFacts, SortColumn};
+use crate::pg::relation_facts::{
+    Clause, ClauseKind, Compared, Condition, Element, RelationFacts, SortColumn,
+};
 
 /// Key columns beyond this number have never been seen to pay.
 const MAX_KEYS: usize = 6;
@@ -21,10 +27,25 @@ const MAX_COLUMNS: usize = 8;
 /// ... and key sequences of one relation: a statement may compare hundreds of columns.
 const MAX_SEQUENCES: usize = 400;
 
+/// Candidates of one relation of one statement.
+const MAX_CANDIDATES: usize = 1000;
+
 /// Columns that a covering index may add.
 const MAX_INCLUDED: usize = 4;
 
-/// A B-tree that could help: plain columns, default operator classes.
+/// Share of the rows above which an index of some rows only is not much smaller.
+const MAX_SHARE: f64 = 0.5;
+
+/// Values of a column up to which each stands for a kind of row.
+const FEW_VALUES: f64 = 20.0;
+
+/// A value is rare when it has at most this part of the rows that it had if all were alike.
+const RARE: f64 = 0.5;
+
+/// Conditions considered of one relation, the most selective first.
+const MAX_CONDITIONS: usize = 3;
+
+/// A B-tree that could help, with default operator classes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Candidate {
     /// OID of the table.
@@ -33,13 +54,15 @@ pub(crate) struct Candidate {
     pub(crate) keys: Vec<Key>,
     /// `INCLUDE` columns, ascending.
     pub(crate) included: Vec<i16>,
+    /// `WHERE`
+    pub(crate) predicate: Option<Rc<str>>,
 }
 
-/// A key column and its direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// A key and its direction.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
-    /// Attribute number.
-    pub(crate) attribute: i16,
+    /// Column or expression.
+    pub(crate) element: Element,
     /// `DESC`
     pub(crate) descending: bool,
     /// `NULLS FIRST`
@@ -47,10 +70,10 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// A column in the default direction.
-    pub(crate) fn ascending(attribute: i16) -> Self {
+    /// In the default direction.
+    pub(crate) fn ascending(element: Element) -> Self {
         Self {
-            attribute,
+            element,
             descending: false,
             nulls_first: false,
         }
@@ -58,7 +81,7 @@ impl Key {
 
     fn turned_around(self) -> Self {
         Self {
-            attribute: self.attribute,
+            element: self.element,
             descending: !self.descending,
             nulls_first: !self.nulls_first,
         }
@@ -68,7 +91,7 @@ impl Key {
 impl From<SortColumn> for Key {
     fn from(column: SortColumn) -> Self {
         Self {
-            attribute: column.attribute,
+            element: column.element,
             descending: column.descending,
             nulls_first: column.nulls_first,
         }
@@ -76,34 +99,47 @@ impl From<SortColumn> for Key {
 }
 
 impl Candidate {
-    /// Whether an index with these keys and columns can do all that this candidate can:
-    /// the same leading keys, in the same direction or exactly turned around.
-    pub(crate) fn is_served_by(&self, keys: &[Key], columns: &[i16]) -> bool {
+    /// Whether an index with these keys, columns and predicate can do all that this candidate
+    /// can: the same leading keys, in the same direction or exactly turned around, of the same
+    /// rows or of all.
+    pub(crate) fn is_served_by(
+        &self,
+        keys: &[Key],
+        columns: &[i16],
+        predicate: Option<&str>,
+    ) -> bool {
+        if predicate.is_some() && predicate != self.predicate.as_deref() {
+            return false;
+        }
         let Some(prefix) = keys.get(..self.keys.len()) else {
             return false;
         };
         let same = prefix == self.keys;
         let mirrored = prefix
             .iter()
-            .map(|key| key.turned_around())
-            .eq(self.keys.iter().copied());
+            .map(|key| key.clone().turned_around())
+            .eq(self.keys.iter().cloned());
         (same || mirrored) && self.included.iter().all(|column| columns.contains(column))
     }
 
-    /// Every column stored in the index.
+    /// Every column stored in the index as it is.
     pub(crate) fn columns(&self) -> Vec<i16> {
-        (self.keys.iter().map(|key| key.attribute))
+        (self.keys.iter().filter_map(|key| key.element.attribute()))
             .chain(self.included.iter().copied())
             .collect()
     }
 }
 
-/// The candidates for one relation of one statement. `may_include` says which columns are
-/// narrow enough to be stored in an index besides the keys.
-pub(crate) fn generate(
-    facts: &RelationFacts,
-    may_include: &dyn Fn(i16) -> bool,
-) -> BTreeSet<Candidate> {
+/// What the catalogs say of a relation's columns.
+pub(crate) trait Knowledge {
+    /// Whether the column is narrow enough to be stored in an index besides the keys.
+    fn may_include(&self, attribute: i16) -> bool;
+    /// How many values the column has, as far as is known.
+    fn distinct_values(&self, attribute: i16) -> Option<f64>;
+}
+
+/// The candidates for one relation of one statement.
+pub(crate) fn generate(facts: &RelationFacts, known: &dyn Knowledge) -> BTreeSet<Candidate> {
     let columns = Columns::of(&facts.clauses);
     let orders: Vec<Vec<Key>> = facts.orders.iter().map(|order| canonical(order)).collect();
     let mut sequences = Sequences::default();
@@ -112,13 +148,123 @@ pub(crate) fn generate(
     for arm in &facts.or_arms {
         sequences.searches(&Columns::of(arm));
     }
-    sequences.into_candidates(facts, may_include)
+    let mut candidates = BTreeSet::new();
+    for keys in &sequences.0 {
+        insert(&mut candidates, facts, keys, None, known);
+    }
+    for restriction in Restriction::all(&facts.conditions, known) {
+        for keys in &sequences.0 {
+            let keys = restriction.keys(keys);
+            insert(&mut candidates, facts, &keys, Some(&restriction.sql), known);
+        }
+    }
+    candidates
+}
+
+/// The index on `keys`, and the one that covers the statement.
+fn insert(
+    candidates: &mut BTreeSet<Candidate>,
+    facts: &RelationFacts,
+    keys: &[Key],
+    predicate: Option<&Rc<str>>,
+    known: &dyn Knowledge,
+) {
+    let included = covering(facts, keys, known).into_iter().chain([Vec::new()]);
+    for included in included.filter(|_| !keys.is_empty()) {
+        if candidates.len() < MAX_CANDIDATES {
+            candidates.insert(Candidate {
+                table: facts.table,
+                keys: keys.to_vec(),
+                included,
+                predicate: predicate.cloned(),
+            });
+        }
+    }
+}
+
+/// Conditions that rows of a partial index meet.
+struct Restriction {
+    sql: Rc<str>,
+    /// What has one value in all of them.
+    fixed: Vec<Element>,
+}
+
+impl Restriction {
+    /// Each condition that pays alone, and all of them.
+    fn all(conditions: &[Condition], known: &dyn Knowledge) -> Vec<Self> {
+        let is_lasting = |condition: &&Condition| is_of_a_kind(condition, known);
+        let mut lasting: Vec<&Condition> = conditions.iter().filter(is_lasting).collect();
+        lasting.sort_by(|a, b| a.selectivity.total_cmp(&b.selectivity));
+        lasting.truncate(MAX_CONDITIONS);
+        let mut all: Vec<Self> = (lasting.iter())
+            .filter(|condition| condition.selectivity <= MAX_SHARE)
+            .map(|condition| Self::of(&[condition]))
+            .collect();
+        let together: f64 = lasting
+            .iter()
+            .map(|condition| condition.selectivity)
+            .product();
+        if lasting.len() > 1 && together <= MAX_SHARE {
+            all.push(Self::of(&lasting));
+        }
+        all
+    }
+
+    fn of(conditions: &[&Condition]) -> Self {
+        let mut texts: Vec<&str> = conditions.iter().map(|condition| &*condition.sql).collect();
+        texts.sort_unstable();
+        let sql = match texts.as_slice() {
+            [one] => (*one).to_owned(),
+            several => several
+                .iter()
+                .map(|text| format!("({text})"))
+                .collect::<Vec<_>>()
+                .join(" AND "),
+        };
+        Self {
+            sql: sql.into(),
+            fixed: conditions
+                .iter()
+                .filter_map(|condition| condition.fixes.clone())
+                .collect(),
+        }
+    }
+
+    /// What is left of `keys` in an index of such rows: what has one value there tells nothing.
+    fn keys(&self, keys: &[Key]) -> Vec<Key> {
+        let left: Vec<Key> = (keys.iter())
+            .filter(|key| !self.fixed.contains(&key.element))
+            .cloned()
+            .collect();
+        match (left.is_empty(), keys.first()) {
+            (true, Some(first)) => vec![first.clone()],
+            _ => left,
+        }
+    }
+}
+
+/// Whether the condition is met by a kind of row, and not by a single thing: nulls, or a rare
+/// value of a column with few.
+fn is_of_a_kind(condition: &Condition, known: &dyn Knowledge) -> bool {
+    let few = |column: i16| {
+        known
+            .distinct_values(column)
+            .filter(|values| *values <= FEW_VALUES)
+    };
+    match (&condition.fixes, condition.columns.as_slice()) {
+        _ if condition.with == Compared::Null => true,
+        (Some(Element::Column(column)), _) => {
+            few(*column).is_some_and(|values| condition.selectivity * values <= RARE)
+        }
+        (None, [column]) => few(*column).is_some(),
+        _ => false,
+    }
 }
 
 /// The sort order, turned around if it starts downwards.
 fn canonical(order: &[SortColumn]) -> Vec<Key> {
     let turn = order.first().is_some_and(|first| first.descending);
-    (order.iter().copied().map(Key::from))
+    (order.iter().cloned().map(Key::from))
         .map(|key| if turn { key.turned_around() } else { key })
         .collect()
 }
@@ -126,10 +272,10 @@ fn canonical(order: &[SortColumn]) -> Vec<Key> {
 /// Columns by the way they are compared, each in one list only, the most selective first.
 #[derive(Debug, Default)]
 struct Columns {
-    equal: Vec<i16>,
-    any_of: Vec<i16>,
-    joined: Vec<i16>,
-    ranged: Vec<i16>,
+    equal: Vec<Element>,
+    any_of: Vec<Element>,
+    joined: Vec<Element>,
+    ranged: Vec<Element>,
 }
 
 impl Columns {
@@ -139,20 +285,20 @@ impl Columns {
         ordered.sort_by(|a, b| {
             (a.kind.cmp(&b.kind))
                 .then(selectivity(a).total_cmp(&selectivity(b)))
-                .then(a.attribute.cmp(&b.attribute))
+                .then(a.element.cmp(&b.element))
         });
         let mut columns = Self::default();
         for clause in ordered {
-            let seen_as_equal = columns.equal.contains(&clause.attribute)
-                || columns.any_of.contains(&clause.attribute);
+            let seen_as_equal =
+                columns.equal.contains(&clause.element) || columns.any_of.contains(&clause.element);
             let list = match clause.kind {
                 ClauseKind::Equality => &mut columns.equal,
                 ClauseKind::In => &mut columns.any_of,
                 ClauseKind::Join => &mut columns.joined,
                 ClauseKind::Range => &mut columns.ranged,
             };
-            if !seen_as_equal && list.len() < MAX_COLUMNS && !list.contains(&clause.attribute) {
-                list.push(clause.attribute);
+            if !seen_as_equal && list.len() < MAX_COLUMNS && !list.contains(&clause.element) {
+                list.push(clause.element.clone());
             }
         }
         columns
@@ -160,10 +306,10 @@ impl Columns {
 
     /// Equality columns, alone and with `IN` columns, and each of them by itself: what may
     /// stand before a range, a join column or a sort.
-    fn prefixes(&self) -> Vec<Vec<i16>> {
-        let with_any_of: Vec<i16> = self.equal.iter().chain(&self.any_of).copied().collect();
+    fn prefixes(&self) -> Vec<Vec<Element>> {
+        let with_any_of: Vec<Element> = self.equal.iter().chain(&self.any_of).cloned().collect();
         let mut prefixes = vec![Vec::new(), self.equal.clone(), with_any_of.clone()];
-        prefixes.extend(with_any_of.iter().map(|&column| vec![column]));
+        prefixes.extend(with_any_of.iter().map(|element| vec![element.clone()]));
         prefixes.dedup();
         prefixes
     }
@@ -174,15 +320,13 @@ impl Columns {
 struct Sequences(Vec<Vec<Key>>);
 
 impl Sequences {
-    fn push(&mut self, parts: &[&[i16]], order: &[Key]) {
+    fn push(&mut self, parts: &[&[Element]], order: &[Key]) {
         let mut keys: Vec<Key> = Vec::new();
-        let plain = parts
-            .iter()
-            .copied()
-            .flatten()
-            .map(|&column| Key::ascending(column));
-        for key in plain.chain(order.iter().copied()) {
-            if !keys.iter().any(|known| known.attribute == key.attribute) {
+        let plain = (parts.iter().copied().flatten())
+            .cloned()
+            .map(Key::ascending);
+        for key in plain.chain(order.iter().cloned()) {
+            if !keys.iter().any(|known| known.element == key.element) {
                 keys.push(key);
             }
         }
@@ -196,15 +340,15 @@ impl Sequences {
     fn searches(&mut self, columns: &Columns) {
         for prefix in columns.prefixes() {
             self.push(&[&prefix], &[]);
-            for &range in &columns.ranged {
-                self.push(&[&prefix, &[range]], &[]);
+            for range in columns.ranged.chunks(1) {
+                self.push(&[&prefix, range], &[]);
             }
-            for &join in &columns.joined {
-                self.push(&[&prefix, &[join]], &[]);
-                self.push(&[&[join], &prefix], &[]);
-                for &range in &columns.ranged {
-                    self.push(&[&prefix, &[join, range]], &[]);
-                    self.push(&[&[join], &prefix, &[range]], &[]);
+            for join in columns.joined.chunks(1) {
+                self.push(&[&prefix, join], &[]);
+                self.push(&[join, &prefix], &[]);
+                for range in columns.ranged.chunks(1) {
+                    self.push(&[&prefix, join, range], &[]);
+                    self.push(&[join, &prefix, range], &[]);
                 }
             }
         }
@@ -216,194 +360,30 @@ impl Sequences {
         for order in orders {
             for prefix in columns.prefixes() {
                 self.push(&[&prefix], order);
-                for &join in &columns.joined {
-                    self.push(&[&prefix, &[join]], order);
-                    self.push(&[&[join], &prefix], order);
+                for join in columns.joined.chunks(1) {
+                    self.push(&[&prefix, join], order);
+                    self.push(&[join, &prefix], order);
                 }
             }
         }
-    }
-
-    fn into_candidates(
-        self,
-        facts: &RelationFacts,
-        may_include: &dyn Fn(i16) -> bool,
-    ) -> BTreeSet<Candidate> {
-        let mut candidates = BTreeSet::new();
-        for keys in self.0 {
-            if let Some(included) = covering(facts, &keys, may_include) {
-                candidates.insert(Candidate {
-                    table: facts.table,
-                    keys: keys.clone(),
-                    included,
-                });
-            }
-            candidates.insert(Candidate {
-                table: facts.table,
-                keys,
-                included: Vec::new(),
-            });
-        }
-        candidates
     }
 }
 
 /// The columns to add so that the table itself need not be read; `None` when there are none to
 /// add, or too many, or too wide ones.
-fn covering(
-    facts: &RelationFacts,
-    keys: &[Key],
-    may_include: &dyn Fn(i16) -> bool,
-) -> Option<Vec<i16>> {
+fn covering(facts: &RelationFacts, keys: &[Key], known: &dyn Knowledge) -> Option<Vec<i16>> {
     let missing: Vec<i16> = (facts.needed.as_ref()?.iter().copied())
-        .filter(|column| !keys.iter().any(|key| key.attribute == *column))
+        .filter(|column| {
+            !keys
+                .iter()
+                .any(|key| key.element == Element::Column(*column))
+        })
         .collect();
     let fits = !missing.is_empty()
         && missing.len() <= MAX_INCLUDED
-        && missing.iter().all(|&column| may_include(column));
+        && missing.iter().all(|&column| known.may_include(column));
     fits.then_some(missing)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn clause(attribute: i16, kind: ClauseKind, selectivity: f64) -> Clause {
-        Clause {
-            attribute,
-            kind,
-            selectivity: Some(selectivity),
-        }
-    }
-
-    fn keys_of(facts: &RelationFacts) -> Vec<Vec<i16>> {
-        generate(facts, &|_| false)
-            .into_iter()
-            .map(|candidate| candidate.keys.iter().map(|key| key.attribute).collect())
-            .collect()
-    }
-
-    #[test]
-    fn equality_comes_before_range_and_the_selective_column_first() {
-        let facts = RelationFacts {
-            clauses: vec![
-                clause(3, ClauseKind::Range, 0.3),
-                clause(2, ClauseKind::Equality, 0.2),
-                clause(1, ClauseKind::Equality, 0.001),
-            ],
-            ..RelationFacts::default()
-        };
-        let keys = keys_of(&facts);
-        assert!(keys.contains(&vec![1, 2, 3]));
-        assert!(!keys.contains(&vec![3, 1]));
-        assert!(!keys.contains(&vec![2, 1]));
-    }
-
-    #[test]
-    fn a_descending_sort_after_an_equality_is_served_ascending() {
-        let facts = RelationFacts {
-            clauses: vec![clause(1, ClauseKind::Equality, 0.01)],
-            orders: vec![vec![SortColumn {
-                attribute: 2,
-                descending: true,
-                nulls_first: true,
-            }]],
-            ..RelationFacts::default()
-        };
-        let wanted = vec![Key::ascending(1), Key::ascending(2)];
-        assert!(
-            generate(&facts, &|_| false)
-                .iter()
-                .any(|c| c.keys == wanted)
-        );
-    }
-
-    #[test]
-    fn mixed_directions_are_kept_mixed() {
-        let order = [(1, false, false), (2, true, true)].map(|(a, d, n)| SortColumn {
-            attribute: a,
-            descending: d,
-            nulls_first: n,
-        });
-        let keys = canonical(&order);
-        assert_eq!(
-            keys.iter().map(|k| k.descending).collect::<Vec<_>>(),
-            [false, true]
-        );
-    }
-
-    #[test]
-    fn a_covering_index_is_offered_only_when_every_column_may_be_stored() {
-        let facts = RelationFacts {
-            clauses: vec![clause(1, ClauseKind::Equality, 0.01)],
-            needed: Some(vec![1, 5]),
-            ..RelationFacts::default()
-        };
-        assert!(
-            generate(&facts, &|_| true)
-                .iter()
-                .any(|c| c.included == [5])
-        );
-        assert!(
-            generate(&facts, &|c| c != 5)
-                .iter()
-                .all(|c| c.included.is_empty())
-        );
-    }
-
-    #[test]
-    fn hundreds_of_columns_make_a_bounded_number_of_candidates() {
-        use ClauseKind::{Equality, Join, Range};
-        let clauses = (1..=300).map(|a| clause(a, [Equality, Join, Range][a as usize % 3], 0.1));
-        let facts = RelationFacts {
-            clauses: clauses.collect(),
-            ..RelationFacts::default()
-        };
-        assert!(keys_of(&facts).len() <= MAX_SEQUENCES);
-    }
-
-    #[test]
-    fn an_existing_index_serves_a_prefix_and_its_mirror_image() {
-        let candidate = Candidate {
-            table: 1,
-            keys: vec![Key::ascending(1)],
-            included: vec![],
-        };
-        let existing = [Key::ascending(1), Key::ascending(2)];
-        assert!(candidate.is_served_by(&existing, &[1, 2]));
-        let mirrored = existing.map(Key::turned_around);
-        assert!(candidate.is_served_by(&mirrored, &[1, 2]));
-        assert!(!candidate.is_served_by(&existing[1..], &[2]));
-    }
-
-    proptest! {
-        #[test]
-        fn no_candidate_repeats_a_column_or_has_none(
-            spec in prop::collection::vec((1_i16..6, 0_usize..4, 0.0_f64..1.0), 0..8),
-            sort in prop::collection::vec((1_i16..6, any::<bool>()), 0..4),
-            needed in prop::option::of(prop::collection::vec(1_i16..6, 0..5)),
-        ) {
-            use ClauseKind::{Equality, In, Join, Range};
-            let facts = RelationFacts {
-                clauses: spec.iter()
-                    .map(|&(a, kind, s)| clause(a, [Equality, In, Join, Range][kind], s))
-                    .collect(),
-                orders: vec![sort.iter()
-                    .map(|&(attribute, descending)| SortColumn { attribute, descending, nulls_first: descending })
-                    .collect()],
-                needed,
-                ..RelationFacts::default()
-            };
-            for candidate in generate(&facts, &|_| true) {
-                let mut columns: Vec<i16> = candidate.keys.iter().map(|k| k.attribute).collect();
-                prop_assert!(!columns.is_empty());
-                let before = columns.len();
-                columns.sort_unstable();
-                columns.dedup();
-                prop_assert_eq!(before, columns.len());
-                prop_assert!(candidate.included.iter().all(|c| !columns.contains(c)));
-            }
-        }
-    }
-}
+mod tests;

@@ -114,21 +114,6 @@ impl Costs {
         }
     }
 
-    /// The candidates of a configuration that the statement's plan uses.
-    pub(crate) fn used(
-        &mut self,
-        statement: usize,
-        configuration: &BTreeSet<usize>,
-    ) -> BTreeSet<usize> {
-        self.cost(statement, configuration);
-        let relevant = self.relevant(statement, configuration);
-        (self.statements.get(statement).into_iter())
-            .flat_map(|statement| statement.known.iter())
-            .find(|known| known.answers(&relevant))
-            .map(|known| known.used.clone())
-            .unwrap_or_default()
-    }
-
     fn relevant(&self, statement: usize, configuration: &BTreeSet<usize>) -> BTreeSet<usize> {
         (configuration.iter().copied())
             .filter(|&candidate| self.affected(candidate).contains(&statement))
@@ -183,18 +168,31 @@ impl Oracle for Costs {
 
     fn cost(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> f64 {
         pgrx::check_for_interrupts!();
-        let relevant = self.relevant(statement, configuration);
-        let known = (self.statements.get(statement).into_iter())
-            .flat_map(|statement| statement.known.iter())
-            .find(|known| known.answers(&relevant))
-            .map(|known| known.cost);
-        match known {
+        match self.known_cost(statement, configuration) {
             Some(cost) => {
                 self.reused += 1;
                 cost
             }
-            None => self.ask(statement, relevant),
+            None => self.ask(statement, self.relevant(statement, configuration)),
         }
+    }
+
+    fn known_cost(&self, statement: usize, configuration: &BTreeSet<usize>) -> Option<f64> {
+        let relevant = self.relevant(statement, configuration);
+        (self.statements.get(statement).into_iter())
+            .flat_map(|statement| statement.known.iter())
+            .find(|known| known.answers(&relevant))
+            .map(|known| known.cost)
+    }
+
+    fn used(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> BTreeSet<usize> {
+        self.cost(statement, configuration);
+        let relevant = self.relevant(statement, configuration);
+        (self.statements.get(statement).into_iter())
+            .flat_map(|statement| statement.known.iter())
+            .find(|known| known.answers(&relevant))
+            .map(|known| known.used.clone())
+            .unwrap_or_default()
     }
 
     fn candidates(&self) -> usize {
@@ -226,9 +224,11 @@ impl Oracle for Costs {
             return false;
         };
         other.candidate.table == candidate.candidate.table
-            && candidate
-                .candidate
-                .is_served_by(&other.candidate.keys, &other.candidate.columns())
+            && candidate.candidate.is_served_by(
+                &other.candidate.keys,
+                &other.candidate.columns(),
+                other.candidate.predicate.as_deref(),
+            )
     }
 
     fn is_covering(&self, candidate: usize) -> bool {

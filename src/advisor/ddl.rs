@@ -6,6 +6,7 @@ use super::naming;
 use super::tables::{self, Partition, Table};
 use crate::error::Result;
 use crate::pg::catalog::quote;
+use crate::pg::relation_facts::Element;
 
 /// The commands of one recommendation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(crate) struct Commands {
     pub(crate) steps: Vec<String>,
 }
 
-/// `(a, b DESC) INCLUDE (c)`
+/// `(a, lower(b) DESC) INCLUDE (c) WHERE (d IS NULL)`
 fn column_list(candidate: &Candidate, table: &Table) -> String {
     let name = |attribute: i16| {
         table
@@ -26,25 +27,39 @@ fn column_list(candidate: &Candidate, table: &Table) -> String {
             .get(&attribute)
             .map_or_else(String::new, |column| column.quoted.clone())
     };
+    let element = |element: &Element| match element {
+        Element::Column(attribute) => name(*attribute),
+        Element::Expression(sql) => format!("({sql})"),
+    };
     let keys: Vec<String> = (candidate.keys.iter())
-        .map(|key| format!("{}{}", name(key.attribute), direction(key)))
+        .map(|key| format!("{}{}", element(&key.element), direction(key)))
         .collect();
     let included: Vec<String> = candidate
         .included
         .iter()
         .map(|&column| name(column))
         .collect();
-    match included.is_empty() {
-        true => format!("({})", keys.join(", ")),
-        false => format!("({}) INCLUDE ({})", keys.join(", "), included.join(", ")),
+    let mut list = format!("({})", keys.join(", "));
+    if !included.is_empty() {
+        list.push_str(&format!(" INCLUDE ({})", included.join(", ")));
     }
+    if let Some(predicate) = &candidate.predicate {
+        list.push_str(&format!(" WHERE {predicate}"));
+    }
+    list
 }
 
-/// The names of the key columns.
-fn key_names<'a>(candidate: &Candidate, table: &'a Table) -> Vec<&'a str> {
-    (candidate.keys.iter())
-        .filter_map(|key| table.columns.get(&key.attribute))
-        .map(|column| column.name.as_str())
+/// What an index name says of the keys and the predicate.
+fn key_names(candidate: &Candidate, table: &Table) -> Vec<String> {
+    let of_key = |key: &Key| match &key.element {
+        Element::Column(attribute) => {
+            let column = table.columns.get(attribute)?;
+            Some(column.name.clone())
+        }
+        Element::Expression(sql) => Some(naming::words(sql)),
+    };
+    (candidate.keys.iter().filter_map(of_key))
+        .chain(candidate.predicate.as_ref().map(|_| "partial".to_owned()))
         .collect()
 }
 
@@ -166,7 +181,7 @@ fn partitioned(
 fn free_name(
     schema: &str,
     table: &str,
-    columns: &[&str],
+    columns: &[String],
     invalid: &[String],
     chosen: &mut Vec<(String, String)>,
 ) -> Result<String> {

@@ -16,7 +16,7 @@ use super::tables::{self, Table};
 use crate::error::{Error, Result, abbreviate};
 use crate::pg::catalog;
 use crate::pg::plan::{PlanSummary, PlannerCosts, Write, WriteKind, planner_costs};
-use crate::pg::relation_facts::RelationFacts;
+use crate::pg::relation_facts::{Compared, Condition, RelationFacts};
 use crate::pg::rollback::{Surroundings, rolled_back};
 use crate::settings;
 use crate::whatif::{self, Defined, Hypothetical};
@@ -115,7 +115,13 @@ impl Observation {
 fn plan_as_is(ordinal: usize, source: &WorkloadStatement) -> Result<Vec<Observed>> {
     let source = Rc::new(source.clone());
     let observe = |variant: Variant| {
-        let (base, facts) = variant.run(whatif::plan_and_observe)?;
+        let (base, mut facts) = variant.run(whatif::plan_and_observe)?;
+        if source.is_parameterised() {
+            for facts in &mut facts {
+                // A plan for any value cannot use an index of the rows with one.
+                (facts.conditions).retain(|condition| condition.with != Compared::Constant);
+            }
+        }
         let statement = AdvisedStatement::new(ordinal, source.clone(), variant, base);
         Ok(Observed { statement, facts })
     };
@@ -136,6 +142,17 @@ fn plan_as_is(ordinal: usize, source: &WorkloadStatement) -> Result<Vec<Observed
         observed.push(observe(generic)?);
     }
     Ok(observed)
+}
+
+impl candidates::Knowledge for Table {
+    fn may_include(&self, attribute: i16) -> bool {
+        (self.columns.get(&attribute)).is_some_and(|column| column.narrow)
+    }
+
+    fn distinct_values(&self, attribute: i16) -> Option<f64> {
+        catalog::column_statistics(pg_sys::Oid::from(self.oid), attribute)
+            .map(|statistics| statistics.distinct_of(self.tuples))
+    }
 }
 
 /// The tables that candidates may be for.
@@ -183,7 +200,7 @@ pub(super) fn propose(
         }
         match define(&ddl, table) {
             Ok((index, size)) => {
-                let upkeep = upkeep(&candidate, size, observed, &costs);
+                let upkeep = upkeep(&index, size, observed, &costs);
                 found.proposals.push(Proposal {
                     candidate,
                     index,
@@ -219,13 +236,7 @@ fn wanted(
             if facts.tuples < settings::min_table_rows() {
                 continue;
             }
-            let may_include = |attribute: i16| {
-                table
-                    .columns
-                    .get(&attribute)
-                    .is_some_and(|column| column.narrow)
-            };
-            for candidate in candidates::generate(facts, &may_include) {
+            for candidate in candidates::generate(facts, table) {
                 wanted.entry(candidate).or_default().insert(number);
             }
         }
@@ -241,22 +252,21 @@ fn share_between_statements(
 ) {
     for (candidate, statements) in wanted.iter_mut() {
         pgrx::check_for_interrupts!();
-        let Some(first) = candidate.keys.first().map(|key| key.attribute) else {
+        let Some(first) = candidate.keys.first().map(|key| key.element.clone()) else {
             continue;
         };
         for (number, observed) in observed.iter().enumerate() {
             let touches = observed.facts.iter().any(|facts| {
                 facts.table == candidate.table
-                    && (facts.clauses.iter().any(|clause| clause.attribute == first)
+                    && may_be_read(candidate, facts)
+                    && (facts.clauses.iter().any(|clause| clause.element == first)
                         || facts
                             .or_arms
                             .iter()
                             .flatten()
-                            .any(|clause| clause.attribute == first)
+                            .any(|clause| clause.element == first)
                         || facts.orders.iter().any(|order| {
-                            order
-                                .first()
-                                .is_some_and(|column| column.attribute == first)
+                            order.first().is_some_and(|column| column.element == first)
                         }))
             });
             if touches {
@@ -266,25 +276,31 @@ fn share_between_statements(
     }
 }
 
+/// Whether a statement's conditions may imply the candidate's predicate.
+fn may_be_read(candidate: &Candidate, facts: &RelationFacts) -> bool {
+    (candidate.predicate.as_ref()).is_none_or(|predicate| {
+        let is_part = |condition: &Condition| predicate.contains(&*condition.sql);
+        facts.conditions.iter().any(is_part)
+    })
+}
+
 /// Why a candidate is not even shown to the planner.
 fn refusal(candidate: &Candidate, table: &Table) -> Option<String> {
-    let serving = (table.indexes.iter())
-        .find(|index| candidate.is_served_by(&index.keys(), &index.columns()));
+    let serving = (table.indexes.iter()).find(|index| {
+        let predicate = index.predicate.as_deref();
+        candidate.is_served_by(&index.keys(), &index.columns(), predicate)
+    });
     if let Some(index) = serving {
         return Some(format!("index {} serves it already", index.name));
     }
-    let wide = candidate.keys.iter().find(|key| {
-        let narrow = table
-            .columns
-            .get(&key.attribute)
-            .is_some_and(|column| column.narrow);
-        !narrow
-            && catalog::average_width(pg_sys::Oid::from(table.oid), key.attribute) > MAX_KEY_WIDTH
-    })?;
-    let name = table
-        .columns
-        .get(&wide.attribute)
-        .map(|column| column.name.as_str());
+    let wide = (candidate.keys.iter())
+        .filter_map(|key| key.element.attribute())
+        .find(|attribute| {
+            let narrow = (table.columns.get(attribute)).is_some_and(|column| column.narrow);
+            !narrow
+                && catalog::average_width(pg_sys::Oid::from(table.oid), *attribute) > MAX_KEY_WIDTH
+        })?;
+    let name = (table.columns.get(&wide)).map(|column| column.name.as_str());
     Some(format!(
         "values of column \"{}\" may be too long for a B-tree",
         name.unwrap_or_default()
@@ -310,17 +326,19 @@ fn define(ddl: &str, table: &Table) -> Result<(Rc<Hypothetical>, i64)> {
 }
 
 /// Weighted cost of keeping the index, from the statements of the workload that write.
-fn upkeep(candidate: &Candidate, size: i64, observed: &[Observed], settings: &PlannerCosts) -> f64 {
+fn upkeep(index: &Hypothetical, size: i64, observed: &[Observed], settings: &PlannerCosts) -> f64 {
     let pages = size as f64 / f64::from(pg_sys::BLCKSZ);
     let height = (pages.max(1.0).log2() / 8.0).ceil() as i32;
     let per_entry = entry_upkeep(settings, pages, height);
-    let columns = candidate.columns();
+    let table = index.definition.table.to_u32();
+    let columns = index.mentioned_columns();
+    let share = index.selectivity();
     observed
         .iter()
         .map(|observed| {
             let statement = &observed.statement;
-            let entries = entries_written(&statement.base, &statement.source, candidate, &columns);
-            statement.weight() * entries * per_entry
+            let entries = entries_written(&statement.base, &statement.source, table, &columns);
+            statement.weight() * entries * share * per_entry
         })
         .sum()
 }
@@ -328,12 +346,12 @@ fn upkeep(candidate: &Candidate, size: i64, observed: &[Observed], settings: &Pl
 fn entries_written(
     plan: &PlanSummary,
     source: &WorkloadStatement,
-    candidate: &Candidate,
+    table: u32,
     columns: &[i16],
 ) -> f64 {
     let written = |write: &Write| {
-        let ours = write.table.to_u32() == candidate.table
-            || (catalog::ancestors(write.table).iter()).any(|oid| oid.to_u32() == candidate.table);
+        let ours = write.table.to_u32() == table
+            || (catalog::ancestors(write.table).iter()).any(|oid| oid.to_u32() == table);
         let entry = match &write.kind {
             WriteKind::Insert => true,
             WriteKind::Update(changed) => changed.iter().any(|column| columns.contains(column)),

@@ -211,13 +211,14 @@ fn named_statements(helped: &[Helped], named: &BTreeMap<usize, String>) -> Vec<H
 }
 
 fn kind_of(proposal: &Proposal) -> &'static str {
-    match (
-        proposal.candidate.included.is_empty(),
-        proposal.candidate.keys.len(),
-    ) {
-        (false, _) => "covering",
-        (true, 1) => "single-column",
-        (true, _) => "multicolumn",
+    let candidate = &proposal.candidate;
+    let has_expression = (candidate.keys.iter()).any(|key| key.element.attribute().is_none());
+    match candidate.keys.len() {
+        _ if candidate.predicate.is_some() => "partial",
+        _ if has_expression => "expression",
+        _ if !candidate.included.is_empty() => "covering",
+        1 => "single-column",
+        _ => "multicolumn",
     }
 }
 

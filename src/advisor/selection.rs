@@ -1,14 +1,26 @@
 //! Which candidates to recommend together. Pure: the planner is behind [`Oracle`].
 //!
-//! Greedy over the whole workload: the candidate that saves most, net of what keeping it costs
-//! the writes, is added; gains of the others are then recomputed for the statements it touched.
-//! A chosen index that a new one serves as well is replaced. Under a storage budget the greedy
-//! runs twice, by gain and by gain per byte, and the better outcome stands. At the end indexes
-//! that no longer earn their place are dropped, and the rest ranked by what each adds.
+//! 1. *Shortlist*: each statement is planned with all of its candidates at once, then without
+//!    those its plan used, and so on until none helps. What no such plan uses is out.
+//! 2. *Greedy* over the whole workload: the candidate that saves most, net of what keeping it
+//!    costs the writes, is added. Gains are asked for only where they could matter: no statement
+//!    gets cheaper than it was with all candidates. A chosen index that a new one serves as well
+//!    is replaced. Under a storage budget this is done twice, by gain and by gain per byte.
+//! 3. *Refill*: where budget or number binds, each chosen index is taken out in turn and its
+//!    place given to others, as long as that saves.
+//! 4. *Drop* what no longer earns its place, and *rank* the rest by what each adds.
+//!
+//! When time is up the planner is not asked any more, and what is known already decides.
 
 #![forbid(unsafe_code)]
 
+mod greedy;
+mod shortlist;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+use greedy::{By, Greedy};
+use shortlist::Shortlist;
 
 /// What selection asks of the planner, the catalogs and the clock.
 pub(crate) trait Oracle {
@@ -18,6 +30,10 @@ pub(crate) trait Oracle {
     fn weight(&self, statement: usize) -> f64;
     /// Cost of a statement once, with these candidates (ascending).
     fn cost(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> f64;
+    /// The same if it follows from what has been asked before.
+    fn known_cost(&self, statement: usize, configuration: &BTreeSet<usize>) -> Option<f64>;
+    /// Candidates of a configuration that the statement's plan with it uses.
+    fn used(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> BTreeSet<usize>;
     /// Number of candidates.
     fn candidates(&self) -> usize;
     /// Statements whose plan the candidate could change.
@@ -95,22 +111,23 @@ const NEAR_RESIDUE: f64 = 1.25;
 
 /// Chooses.
 pub(crate) fn select(oracle: &mut dyn Oracle, limits: &Limits) -> Outcome {
-    let mut by_gain = Greedy::new(oracle, limits, false);
-    by_gain.run();
-    let (mut configuration, mut complete) = (by_gain.chosen.clone(), by_gain.complete);
-    let mut rejected = by_gain.rejected;
-    if limits.budget.is_some() && complete {
-        let first = by_gain.total;
-        let mut by_density = Greedy::new(oracle, limits, true);
-        by_density.run();
-        if by_density.total < first {
-            configuration = by_density.chosen.clone();
-            rejected = by_density.rejected;
-        }
-        complete &= by_density.complete;
+    let shortlist = Shortlist::new(oracle);
+    let mut best = Greedy::new(&shortlist, limits, By::Gain).run(oracle);
+    if limits.budget.is_some() {
+        let other = Greedy::new(&shortlist, limits, By::GainPerByte).run(oracle);
+        best = best.better(other);
     }
+    if limits.budget.is_some() || limits.max_indexes.is_some() {
+        best = refill(oracle, &shortlist, limits, best);
+    }
+    let complete = shortlist.complete && best.complete;
+    let mut configuration = best.chosen;
+    let mut rejected = best.rejected;
     drop_idle(oracle, limits, &mut configuration, &mut rejected);
-    let chosen = rank(oracle, &configuration);
+    let chosen = rank(oracle, &shortlist, &configuration);
+    for candidate in 0..oracle.candidates() {
+        rejected.entry(candidate).or_insert(Rejection::NoGain);
+    }
     for choice in &chosen {
         rejected.remove(&choice.candidate);
     }
@@ -121,208 +138,38 @@ pub(crate) fn select(oracle: &mut dyn Oracle, limits: &Limits) -> Outcome {
     }
 }
 
-/// The state of one greedy run.
-struct Greedy<'a> {
-    oracle: &'a mut dyn Oracle,
+/// Takes each chosen index out in turn and lets others have its place, as long as that saves.
+fn refill<'a>(
+    oracle: &mut dyn Oracle,
+    shortlist: &'a Shortlist,
     limits: &'a Limits,
-    per_byte: bool,
-    base: f64,
-    /// Weighted cost plus upkeep of the present configuration.
-    total: f64,
-    costs: Vec<f64>,
-    chosen: BTreeSet<usize>,
-    /// What each open candidate saves on each statement it touches (unweighted).
-    gains: BTreeMap<usize, BTreeMap<usize, f64>>,
-    rejected: BTreeMap<usize, Rejection>,
-    complete: bool,
+    mut best: Greedy<'a>,
+) -> Greedy<'a> {
+    let mut untried: Vec<usize> = best.chosen.iter().copied().collect();
+    while let Some(candidate) = untried.pop() {
+        if oracle.expired() {
+            break;
+        }
+        let mut without = best.chosen.clone();
+        without.remove(&candidate);
+        let by = [By::Gain, By::GainPerByte].map(|by| {
+            let greedy = Greedy::new(shortlist, limits, by);
+            greedy
+                .starting_from(oracle, &without, candidate)
+                .run(oracle)
+        });
+        let [first, second] = by;
+        let other = first.better(second);
+        if other.total < best.total * (1.0 - LEAST_SAVING) {
+            untried = other.chosen.iter().copied().collect();
+            best = other;
+        }
+    }
+    best
 }
 
-impl<'a> Greedy<'a> {
-    fn new(oracle: &'a mut dyn Oracle, limits: &'a Limits, per_byte: bool) -> Self {
-        let nothing = BTreeSet::new();
-        let costs: Vec<f64> = (0..oracle.statements())
-            .map(|statement| oracle.cost(statement, &nothing))
-            .collect();
-        let base = weighted(oracle, &costs);
-        let gains = (0..oracle.candidates())
-            .map(|c| (c, BTreeMap::new()))
-            .collect();
-        Self {
-            oracle,
-            limits,
-            per_byte,
-            base,
-            total: base,
-            costs,
-            chosen: BTreeSet::new(),
-            gains,
-            rejected: BTreeMap::new(),
-            complete: true,
-        }
-    }
-
-    fn run(&mut self) {
-        let everything: Vec<usize> = (0..self.oracle.statements()).collect();
-        self.refresh(&everything);
-        while let Some(candidate) = self.best() {
-            self.add(candidate);
-            if !self.complete {
-                break;
-            }
-        }
-    }
-
-    /// Recomputes the gains on `statements` under the present configuration.
-    fn refresh(&mut self, statements: &[usize]) {
-        let open: Vec<usize> = self.gains.keys().copied().collect();
-        for candidate in open {
-            let affected: Vec<usize> = (self.oracle.affected(candidate).iter().copied())
-                .filter(|statement| statements.contains(statement))
-                .collect();
-            for statement in affected {
-                if self.oracle.expired() {
-                    self.complete = false;
-                    return;
-                }
-                let gain = self.gain_on(candidate, statement);
-                if let Some(gains) = self.gains.get_mut(&candidate) {
-                    gains.insert(statement, gain);
-                }
-            }
-        }
-    }
-
-    fn gain_on(&mut self, candidate: usize, statement: usize) -> f64 {
-        let mut configuration = self.chosen.clone();
-        configuration.insert(candidate);
-        let before = self.costs.get(statement).copied().unwrap_or_default();
-        let gain = before - self.oracle.cost(statement, &configuration);
-        if gain.abs() < before * NOISE {
-            0.0
-        } else {
-            gain
-        }
-    }
-
-    /// What a candidate saves in all, net of its upkeep.
-    fn net_gain(&self, candidate: usize) -> (f64, f64) {
-        let gross: f64 = (self.gains.get(&candidate).into_iter().flatten())
-            .map(|(&statement, &gain)| self.oracle.weight(statement) * gain)
-            .sum();
-        (gross, gross - self.oracle.upkeep(candidate))
-    }
-
-    /// The next candidate to add; those that fall out on the way are rejected with a reason.
-    fn best(&mut self) -> Option<usize> {
-        let open: Vec<usize> = self.gains.keys().copied().collect();
-        let mut worthy: Vec<(usize, f64)> = Vec::new();
-        for candidate in open {
-            match self.judge(candidate) {
-                Ok(net) => worthy.push((candidate, net)),
-                Err(reason) => {
-                    self.rejected.insert(candidate, reason);
-                }
-            }
-        }
-        let score = |candidate: usize, net: f64| match self.per_byte {
-            true => net / self.added_size(candidate).max(8192.0),
-            false => net,
-        };
-        let (best, best_net) =
-            (worthy.iter().copied()).max_by(|a, b| score(a.0, a.1).total_cmp(&score(b.0, b.1)))?;
-        worthy
-            .iter()
-            .filter(|&&(candidate, net)| {
-                candidate == best
-                    || (score(candidate, net) >= score(best, best_net) * NEAR_GAIN
-                        && self.is_as_good(candidate, net, best, best_net))
-            })
-            .min_by(|a, b| {
-                (self.oracle.size(a.0).total_cmp(&self.oracle.size(b.0))).then(b.1.total_cmp(&a.1))
-            })
-            .map(|&(candidate, _)| candidate)
-    }
-
-    /// Whether `candidate` may stand in for `best`, which gains a little more: it leaves about as
-    /// little to do of each statement, or only lacks columns that are not worth storing.
-    fn is_as_good(&self, candidate: usize, net: f64, best: usize, best_net: f64) -> bool {
-        let spared = self.oracle.is_covering(best) && !self.oracle.is_covering(candidate);
-        if spared && best_net - net < self.limits.min_benefit * self.base {
-            return true;
-        }
-        (self.gains.get(&best).into_iter().flatten())
-            .filter(|&(_, &gain)| gain > 0.0)
-            .all(|(&statement, &gain)| {
-                let cost = self.costs.get(statement).copied().unwrap_or_default();
-                let other = (self.gains.get(&candidate))
-                    .and_then(|gains| gains.get(&statement))
-                    .copied()
-                    .unwrap_or_default();
-                cost - other <= NEAR_RESIDUE * (cost - gain)
-            })
-    }
-
-    fn judge(&self, candidate: usize) -> Result<f64, Rejection> {
-        let (gross, net) = self.net_gain(candidate);
-        if gross <= 0.0 {
-            return Err(Rejection::NoGain);
-        }
-        if net <= 0.0 {
-            return Err(Rejection::Upkeep);
-        }
-        if net < self.limits.min_benefit * self.base {
-            return Err(Rejection::BelowMinimum(net / self.base));
-        }
-        let replaced = self.replaced_by(candidate).len();
-        if (self.limits.max_indexes).is_some_and(|most| self.chosen.len() - replaced >= most) {
-            return Err(Rejection::Count);
-        }
-        let size: f64 = self.chosen.iter().map(|&c| self.oracle.size(c)).sum();
-        if (self.limits.budget).is_some_and(|budget| size + self.added_size(candidate) > budget) {
-            return Err(Rejection::Budget);
-        }
-        Ok(net)
-    }
-
-    /// Chosen indexes that `candidate` would make superfluous.
-    fn replaced_by(&self, candidate: usize) -> Vec<usize> {
-        (self.chosen.iter().copied())
-            .filter(|&chosen| self.oracle.serves(candidate, chosen))
-            .collect()
-    }
-
-    /// Bytes that adding `candidate` takes, net of what it replaces.
-    fn added_size(&self, candidate: usize) -> f64 {
-        let freed: f64 = self
-            .replaced_by(candidate)
-            .into_iter()
-            .map(|c| self.oracle.size(c))
-            .sum();
-        self.oracle.size(candidate) - freed
-    }
-
-    fn add(&mut self, candidate: usize) {
-        let mut touched: BTreeSet<usize> =
-            self.oracle.affected(candidate).iter().copied().collect();
-        for replaced in self.replaced_by(candidate) {
-            touched.extend(self.oracle.affected(replaced));
-            self.chosen.remove(&replaced);
-            self.rejected.insert(replaced, Rejection::NoGain);
-        }
-        self.chosen.insert(candidate);
-        self.gains.remove(&candidate);
-        self.rejected.remove(&candidate);
-        for &statement in &touched {
-            let cost = self.oracle.cost(statement, &self.chosen);
-            if let Some(known) = self.costs.get_mut(statement) {
-                *known = cost;
-            }
-        }
-        self.total = weighted(self.oracle, &self.costs) + upkeep(self.oracle, &self.chosen);
-        let touched: Vec<usize> = touched.into_iter().collect();
-        self.refresh(&touched);
-    }
-}
+/// Share of the workload's cost that another round has to save.
+const LEAST_SAVING: f64 = 1e-4;
 
 /// Drops, weakest first, what the final configuration can do without, while time lasts.
 fn drop_idle(
@@ -352,52 +199,21 @@ fn drop_idle(
     }
 }
 
-/// Orders a configuration by what each index adds to those before it; when time is up, what is
-/// left comes in no particular order.
-fn rank(oracle: &mut dyn Oracle, configuration: &BTreeSet<usize>) -> Vec<Choice> {
-    let mut left = configuration.clone();
-    let mut ranked: BTreeSet<usize> = BTreeSet::new();
-    let mut choices = Vec::new();
-    let mut cost = total_cost(oracle, &ranked);
-    while !left.is_empty() {
-        let mut best: Option<(usize, f64)> = None;
-        for &candidate in &left {
-            let mut next = ranked.clone();
-            next.insert(candidate);
-            let after = total_cost(oracle, &next);
-            if best.is_none_or(|(_, known)| after < known) {
-                best = Some((candidate, after));
-            }
-            if oracle.expired() {
-                break;
-            }
-        }
-        let Some((candidate, after)) = best else {
-            break;
-        };
-        let before = ranked.clone();
-        ranked.insert(candidate);
-        left.remove(&candidate);
-        choices.push(Choice {
-            candidate,
-            cost_before: cost,
-            cost_after: after,
-            helped: helped(oracle, &before, &ranked),
-        });
-        cost = after;
-    }
-    choices
-}
-
-fn helped(
+/// Orders a configuration by what each index adds to those before it.
+fn rank(
     oracle: &mut dyn Oracle,
-    before: &BTreeSet<usize>,
-    after: &BTreeSet<usize>,
-) -> Vec<(usize, f64, f64)> {
-    (0..oracle.statements())
-        .map(|s| (s, oracle.cost(s, before), oracle.cost(s, after)))
-        .filter(|&(_, before, after)| before - after > before * NOISE)
-        .collect()
+    shortlist: &Shortlist,
+    configuration: &BTreeSet<usize>,
+) -> Vec<Choice> {
+    const OPEN: Limits = Limits {
+        budget: None,
+        max_indexes: None,
+        min_benefit: 0.0,
+    };
+    let ranked = Greedy::new(shortlist, &OPEN, By::Gain)
+        .among(configuration)
+        .run(oracle);
+    ranked.trail
 }
 
 fn total_cost(oracle: &mut dyn Oracle, configuration: &BTreeSet<usize>) -> f64 {
@@ -408,17 +224,8 @@ fn total_cost(oracle: &mut dyn Oracle, configuration: &BTreeSet<usize>) -> f64 {
 }
 
 fn weighted(oracle: &dyn Oracle, costs: &[f64]) -> f64 {
-    costs
-        .iter()
-        .enumerate()
+    (costs.iter().enumerate())
         .map(|(statement, cost)| oracle.weight(statement) * cost)
-        .sum()
-}
-
-fn upkeep(oracle: &dyn Oracle, configuration: &BTreeSet<usize>) -> f64 {
-    configuration
-        .iter()
-        .map(|&candidate| oracle.upkeep(candidate))
         .sum()
 }
 

@@ -8,6 +8,8 @@ use serde::Deserialize;
 
 use super::candidates::Key;
 use crate::error::Result;
+use crate::pg::deparse;
+use crate::pg::relation_facts::Element;
 use crate::pg::spi;
 
 /// A table that may get an index.
@@ -44,31 +46,48 @@ pub(crate) struct Column {
     pub(crate) narrow: bool,
 }
 
-/// A valid B-tree on plain columns with default operator classes and no predicate.
+/// A valid B-tree with default operator classes.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct ExistingIndex {
     pub(crate) name: String,
-    keys: Vec<(i16, bool, bool)>,
+    /// Attribute number or 0, the expression, descending, nulls first.
+    keys: Vec<(i16, String, bool, bool)>,
     included: Vec<i16>,
+    pub(crate) predicate: Option<String>,
 }
 
 impl ExistingIndex {
     /// Its keys as candidates have them.
     pub(crate) fn keys(&self) -> Vec<Key> {
         (self.keys.iter())
-            .map(|&(attribute, descending, nulls_first)| Key {
-                attribute,
-                descending,
-                nulls_first,
+            .map(|(attribute, expression, descending, nulls_first)| Key {
+                element: match attribute {
+                    0 => Element::Expression(without_outer_parentheses(expression).into()),
+                    attribute => Element::Column(*attribute),
+                },
+                descending: *descending,
+                nulls_first: *nulls_first,
             })
             .collect()
     }
 
     /// Every column stored in it.
     pub(crate) fn columns(&self) -> Vec<i16> {
-        (self.keys.iter().map(|key| key.0))
-            .chain(self.included.iter().copied())
-            .collect()
+        (self
+            .keys
+            .iter()
+            .map(|key| key.0)
+            .filter(|attribute| *attribute > 0))
+        .chain(self.included.iter().copied())
+        .collect()
+    }
+}
+
+/// `(a || b)` of `((a || b))`, as `pg_get_indexdef` encloses what is no function call once more.
+fn without_outer_parentheses(sql: &str) -> &str {
+    match sql.strip_prefix("((").is_some() && sql.ends_with("))") {
+        true => sql.get(1..sql.len() - 1).unwrap_or(sql),
+        false => sql,
     }
 }
 
@@ -84,10 +103,8 @@ impl Table {
 pub(crate) fn read(oids: &[u32], schemas: Option<&[String]>) -> Result<BTreeMap<u32, Table>> {
     let oids: Vec<pg_sys::Oid> = oids.iter().copied().map(pg_sys::Oid::from).collect();
     let schemas: Option<Vec<String>> = schemas.map(<[String]>::to_vec);
-    let tables: Vec<Table> = spi::json(
-        TABLES,
-        &[DatumWithOid::from(oids), DatumWithOid::from(schemas)],
-    )?;
+    let arguments = [DatumWithOid::from(oids), DatumWithOid::from(schemas)];
+    let tables: Vec<Table> = deparse::with_qualified_names(|| spi::json(TABLES, &arguments))??;
     Ok(tables.into_iter().map(|table| (table.oid, table)).collect())
 }
 
@@ -141,15 +158,16 @@ const TABLES: &str = "
        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
     'indexes', (SELECT coalesce(jsonb_agg(jsonb_build_object(
         'name', format('%I.%I', xn.nspname, x.relname),
-        'keys', (SELECT jsonb_agg(jsonb_build_array(i.indkey[k], i.indoption[k] & 1 = 1, i.indoption[k] & 2 = 2) ORDER BY k)
+        'keys', (SELECT jsonb_agg(jsonb_build_array(i.indkey[k], pg_get_indexdef(i.indexrelid, k + 1, false),
+                                                    i.indoption[k] & 1 = 1, i.indoption[k] & 2 = 2) ORDER BY k)
                    FROM generate_series(0, i.indnkeyatts - 1) AS k),
         'included', (SELECT coalesce(jsonb_agg(i.indkey[k] ORDER BY k), '[]')
-                       FROM generate_series(i.indnkeyatts, i.indnatts - 1) AS k))), '[]')
+                       FROM generate_series(i.indnkeyatts, i.indnatts - 1) AS k),
+        'predicate', pg_get_expr(i.indpred, i.indrelid))), '[]')
         FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
         JOIN pg_namespace xn ON xn.oid = x.relnamespace
         JOIN pg_am m ON m.oid = x.relam
        WHERE i.indrelid = c.oid AND i.indisvalid AND m.amname = 'btree'
-         AND i.indpred IS NULL AND i.indexprs IS NULL
          AND NOT EXISTS (SELECT FROM generate_series(0, i.indnkeyatts - 1) AS k
                            JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]
                           WHERE a.attcollation <> i.indcollation[k])

@@ -58,6 +58,23 @@ pub(crate) unsafe fn tag(node: *const pg_sys::Node) -> pg_sys::NodeTag {
     unsafe { (*node).type_ }
 }
 
+/// Makes a column one of the first relation of a query, which knows nothing of where it came from.
+///
+/// # Safety
+/// `var` must point to a Var that nobody else uses.
+pub(crate) unsafe fn make_first_relations(var: *mut pg_sys::Var) {
+    // SAFETY: see above.
+    unsafe {
+        (*var).varno = 1;
+        (*var).varnosyn = 0;
+        (*var).varattnosyn = 0;
+        #[cfg(not(feature = "pg15"))]
+        {
+            (*var).varnullingrels = std::ptr::null_mut();
+        }
+    }
+}
+
 /// Whether a path key sorts downwards.
 ///
 /// # Safety

@@ -330,6 +330,25 @@ pub(crate) fn statistics_columns(definition: &IndexDefinition) -> Vec<Option<i16
     })
 }
 
+/// Every column whose change may change an index entry: keys, included ones, those of
+/// expressions and of the predicate.
+pub(crate) fn mentioned_columns(definition: &IndexDefinition) -> Vec<i16> {
+    let context = OwnedContext::new();
+    let mut columns: Vec<i16> = context.enter(|| {
+        [&definition.expressions, &definition.predicate]
+            .into_iter()
+            .flatten()
+            // SAFETY: the texts were written by nodeToString.
+            .flat_map(|text| column_references(unsafe { read_node(text) }))
+            .map(|(attribute, _)| attribute)
+            .collect()
+    });
+    columns.extend(definition.keys.iter().map(|key| key.attribute));
+    columns.extend(definition.included.iter().map(|column| column.attribute));
+    columns.retain(|attribute| *attribute > 0);
+    columns
+}
+
 fn only_column_of_type(node: *mut pg_sys::Node, column_type: pg_sys::Oid) -> Option<i16> {
     let columns = column_references(node);
     let (attribute, first_type) = *columns.first()?;

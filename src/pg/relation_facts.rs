@@ -2,10 +2,15 @@
 //! the clauses it could match to an index, the orders that would save a sort, the columns it
 //! needs. Read in `set_rel_pathlist_hook`, after rewriting and constant folding.
 
-use pgrx::{PgList, pg_sys};
+mod clauses;
+mod elements;
+mod orders;
+
+use std::rc::Rc;
+
+use pgrx::pg_sys;
 
 use super::catalog;
-use super::compat::{self, tag};
 
 /// The facts of one relation in one query, free of pointers.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -24,13 +29,87 @@ pub(crate) struct RelationFacts {
     pub(crate) orders: Vec<Vec<SortColumn>>,
     /// Columns read; `None` when the whole row or a system column is.
     pub(crate) needed: Option<Vec<i16>>,
+    /// Conditions that a partial index may have.
+    pub(crate) conditions: Vec<Condition>,
 }
 
-/// A condition on one column that a B-tree can search by.
-#[derive(Debug, Clone, Copy, PartialEq)]
+impl RelationFacts {
+    /// Replaces node texts by SQL; what cannot be written is left out.
+    pub(crate) fn write_sql(&mut self, to_sql: &dyn Fn(u32, &str) -> Option<Rc<str>>) {
+        let table = self.table;
+        let write = |element: &mut Element| match element {
+            Element::Column(_) => true,
+            Element::Expression(text) => match to_sql(table, text) {
+                Some(sql) => {
+                    *text = sql;
+                    true
+                }
+                None => false,
+            },
+        };
+        self.clauses.retain_mut(|clause| write(&mut clause.element));
+        for arm in &mut self.or_arms {
+            arm.retain_mut(|clause| write(&mut clause.element));
+        }
+        for order in &mut self.orders {
+            let whole = order
+                .iter_mut()
+                .map_while(|column| write(&mut column.element).then_some(()));
+            let length = whole.count();
+            order.truncate(length);
+        }
+        self.orders.retain(|order| !order.is_empty());
+        self.conditions.retain_mut(|condition| {
+            condition.fixes = condition
+                .fixes
+                .take()
+                .and_then(|mut element| write(&mut element).then_some(element));
+            to_sql(table, &condition.sql).is_some_and(|sql| {
+                condition.sql = sql;
+                true
+            })
+        });
+    }
+
+    /// Whether any text is to be written.
+    pub(crate) fn has_node_texts(&self) -> bool {
+        let is_text = |element: &Element| element.attribute().is_none();
+        !self.conditions.is_empty()
+            || (self.clauses.iter().chain(self.or_arms.iter().flatten()))
+                .any(|clause| is_text(&clause.element))
+            || self
+                .orders
+                .iter()
+                .flatten()
+                .any(|column| is_text(&column.element))
+    }
+}
+
+/// What an index key may be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Element {
+    /// A column, by attribute number.
+    Column(i16),
+    /// An immutable expression over columns of the relation: [`NodeText`] at first, SQL after
+    /// [`RelationFacts::write_sql`].
+    Expression(Rc<str>),
+}
+
+impl Element {
+    /// The column, if it is one.
+    pub(crate) fn attribute(&self) -> Option<i16> {
+        match self {
+            Self::Column(attribute) => Some(*attribute),
+            Self::Expression(_) => None,
+        }
+    }
+}
+
+/// A condition on one column or expression that a B-tree can search by.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Clause {
-    /// The column.
-    pub(crate) attribute: i16,
+    /// The column or expression.
+    pub(crate) element: Element,
     /// How it is compared.
     pub(crate) kind: ClauseKind,
     /// Share of rows that pass, by the planner's estimate; `None` if it did not say.
@@ -50,11 +129,38 @@ pub(crate) enum ClauseKind {
     Range,
 }
 
-/// One column of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// A condition that a partial index may have as its predicate: it holds for every row that the
+/// statement reads, whatever the parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Condition {
+    /// [`NodeText`] at first, SQL after [`RelationFacts::write_sql`].
+    pub(crate) sql: Rc<str>,
+    /// Columns it mentions.
+    pub(crate) columns: Vec<i16>,
+    /// Share of rows that pass, by the planner's estimate.
+    pub(crate) selectivity: f64,
+    /// What it compares with a constant or null for equality: a key on that has one value only.
+    pub(crate) fixes: Option<Element>,
+    /// What it compares with.
+    pub(crate) with: Compared,
+}
+
+/// What a condition compares with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compared {
+    /// `IS NULL`, `IS NOT NULL`
+    Null,
+    /// A boolean by itself, or `NOT` it.
+    Boolean,
+    /// A constant, which may be a parameter's value.
+    Constant,
+}
+
+/// One column or expression of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct SortColumn {
-    /// The column.
-    pub(crate) attribute: i16,
+    /// The column or expression.
+    pub(crate) element: Element,
     /// `DESC`
     pub(crate) descending: bool,
     /// `NULLS FIRST`
@@ -78,21 +184,18 @@ pub(crate) unsafe fn read(
         {
             return None;
         }
-        let reader = Reader {
-            rel,
-            table: (*entry).relid,
-        };
+        let reader = Reader { root, rel };
         let (tuples, pages) = size(rel);
         let mut facts = RelationFacts {
             table: (*entry).relid.to_u32(),
             tuples,
             pages,
             needed: reader.needed(),
-            orders: reader.orders(root),
+            orders: reader.orders(),
             ..RelationFacts::default()
         };
         reader.restrictions(&mut facts);
-        reader.joins(root, &mut facts);
+        reader.joins(&mut facts);
         Some(facts)
     }
 }
@@ -139,325 +242,8 @@ unsafe fn is_partition_of_planned_table(
     }
 }
 
-/// Reads the clauses of one relation.
+/// Reads the facts of one relation.
 struct Reader {
+    root: *mut pg_sys::PlannerInfo,
     rel: *mut pg_sys::RelOptInfo,
-    table: pg_sys::Oid,
-}
-
-impl Reader {
-    unsafe fn restrictions(&self, facts: &mut RelationFacts) {
-        // SAFETY: baserestrictinfo holds RestrictInfo nodes.
-        unsafe {
-            let list = PgList::<pg_sys::RestrictInfo>::from_pg((*self.rel).baserestrictinfo);
-            for info in list.iter_ptr() {
-                if (*info).orclause.is_null() {
-                    facts
-                        .clauses
-                        .extend(self.clause((*info).clause.cast(), selectivity(info)));
-                } else {
-                    self.or_arms((*info).orclause.cast(), &mut facts.or_arms);
-                }
-            }
-        }
-    }
-
-    /// Clauses under an OR: each arm is a RestrictInfo or an AND of them.
-    unsafe fn or_arms(&self, clause: *mut pg_sys::Node, arms: &mut Vec<Vec<Clause>>) {
-        // SAFETY: the planner builds orclause as a BoolExpr over RestrictInfos and ANDs of them.
-        unsafe {
-            if tag(clause) != pg_sys::NodeTag::T_BoolExpr {
-                return;
-            }
-            let list = PgList::<pg_sys::Node>::from_pg((*clause.cast::<pg_sys::BoolExpr>()).args);
-            for arm in list.iter_ptr() {
-                let mut found = Vec::new();
-                self.arm(arm, &mut found);
-                arms.push(found);
-            }
-        }
-    }
-
-    unsafe fn arm(&self, node: *mut pg_sys::Node, found: &mut Vec<Clause>) {
-        // SAFETY: see `or_arms`.
-        unsafe {
-            match tag(node) {
-                pg_sys::NodeTag::T_RestrictInfo => {
-                    let info = node.cast::<pg_sys::RestrictInfo>();
-                    found.extend(self.clause((*info).clause.cast(), selectivity(info)));
-                }
-                pg_sys::NodeTag::T_BoolExpr => {
-                    let args = (*node.cast::<pg_sys::BoolExpr>()).args;
-                    for part in PgList::<pg_sys::Node>::from_pg(args).iter_ptr() {
-                        self.arm(part, found);
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// What a B-tree could do with `clause`.
-    unsafe fn clause(&self, clause: *mut pg_sys::Node, selectivity: Option<f64>) -> Vec<Clause> {
-        let one = |attribute: i16, kind: ClauseKind| {
-            vec![Clause {
-                attribute,
-                kind,
-                selectivity,
-            }]
-        };
-        // SAFETY: the fields of each node type as primnodes.h defines them.
-        unsafe {
-            match tag(clause) {
-                pg_sys::NodeTag::T_OpExpr => self
-                    .comparison(clause.cast())
-                    .map_or_else(Vec::new, |(attribute, kind)| one(attribute, kind)),
-                pg_sys::NodeTag::T_ScalarArrayOpExpr => self
-                    .any_of(clause.cast())
-                    .map_or_else(Vec::new, |attribute| one(attribute, ClauseKind::In)),
-                pg_sys::NodeTag::T_NullTest => {
-                    let test = clause.cast::<pg_sys::NullTest>();
-                    let kind = match (*test).nulltesttype {
-                        pg_sys::NullTestType::IS_NULL => ClauseKind::Equality,
-                        _ => ClauseKind::Range,
-                    };
-                    self.column((*test).arg.cast())
-                        .map_or_else(Vec::new, |attribute| one(attribute, kind))
-                }
-                pg_sys::NodeTag::T_BooleanTest => self
-                    .column((*clause.cast::<pg_sys::BooleanTest>()).arg.cast())
-                    .map_or_else(Vec::new, |attribute| one(attribute, ClauseKind::Equality)),
-                pg_sys::NodeTag::T_Var | pg_sys::NodeTag::T_RelabelType => self
-                    .column(clause)
-                    .map_or_else(Vec::new, |attribute| one(attribute, ClauseKind::Equality)),
-                pg_sys::NodeTag::T_BoolExpr
-                    if (*clause.cast::<pg_sys::BoolExpr>()).boolop
-                        == pg_sys::BoolExprType::NOT_EXPR =>
-                {
-                    PgList::<pg_sys::Node>::from_pg((*clause.cast::<pg_sys::BoolExpr>()).args)
-                        .head()
-                        .and_then(|argument| self.column(argument))
-                        .map_or_else(Vec::new, |attribute| one(attribute, ClauseKind::Equality))
-                }
-                pg_sys::NodeTag::T_RowCompareExpr => self.row_comparison(clause.cast()),
-                _ => Vec::new(),
-            }
-        }
-    }
-
-    /// `column op other` or `other op column`, where `other` holds no column of this relation.
-    unsafe fn comparison(&self, clause: *mut pg_sys::OpExpr) -> Option<(i16, ClauseKind)> {
-        // SAFETY: args has two elements for a binary operator.
-        unsafe {
-            let args = PgList::<pg_sys::Node>::from_pg((*clause).args);
-            let (left, right) = (args.get_ptr(0)?, args.get_ptr(1)?);
-            let (attribute, other, operator) = match (self.column(left), self.column(right)) {
-                (Some(attribute), None) => (attribute, right, (*clause).opno),
-                (None, Some(attribute)) => {
-                    (attribute, left, pg_sys::get_commutator((*clause).opno))
-                }
-                _ => return None,
-            };
-            if self.mentions_this_relation(other) || pg_sys::contain_volatile_functions(other) {
-                return None;
-            }
-            let join = pg_sys::contain_var_clause(other);
-            match (self.strategy(attribute, operator)?, join) {
-                (3, false) => Some((attribute, ClauseKind::Equality)),
-                (3, true) => Some((attribute, ClauseKind::Join)),
-                (1 | 2 | 4 | 5, _) => Some((attribute, ClauseKind::Range)),
-                _ => None,
-            }
-        }
-    }
-
-    unsafe fn any_of(&self, clause: *mut pg_sys::ScalarArrayOpExpr) -> Option<i16> {
-        // SAFETY: args has two elements.
-        unsafe {
-            let args = PgList::<pg_sys::Node>::from_pg((*clause).args);
-            let attribute = self.column(args.get_ptr(0)?)?;
-            let equality = (*clause).useOr && self.strategy(attribute, (*clause).opno)? == 3;
-            (equality && !self.mentions_this_relation(args.get_ptr(1)?)).then_some(attribute)
-        }
-    }
-
-    /// `(a, b) > (x, y)`: a range on `a`, then on `b`.
-    unsafe fn row_comparison(&self, clause: *mut pg_sys::RowCompareExpr) -> Vec<Clause> {
-        // SAFETY: largs holds the left-hand expressions.
-        unsafe {
-            PgList::<pg_sys::Node>::from_pg((*clause).largs)
-                .iter_ptr()
-                .map_while(|node| self.column(node))
-                .map(|attribute| Clause {
-                    attribute,
-                    kind: ClauseKind::Range,
-                    selectivity: None,
-                })
-                .collect()
-        }
-    }
-
-    /// Join clauses of this relation: general ones, and those implied by equivalence classes.
-    unsafe fn joins(&self, root: *mut pg_sys::PlannerInfo, facts: &mut RelationFacts) {
-        // SAFETY: joininfo holds RestrictInfos, eq_classes EquivalenceClasses.
-        unsafe {
-            let list = PgList::<pg_sys::RestrictInfo>::from_pg((*self.rel).joininfo);
-            for info in list.iter_ptr().filter(|info| (**info).orclause.is_null()) {
-                facts
-                    .clauses
-                    .extend(self.clause((*info).clause.cast(), None));
-            }
-            for class in PgList::<pg_sys::EquivalenceClass>::from_pg((*root).eq_classes).iter_ptr()
-            {
-                if (*class).ec_has_const || (*class).ec_has_volatile {
-                    continue;
-                }
-                if let Some(attribute) = self.joined_column(class) {
-                    facts.clauses.push(Clause {
-                        attribute,
-                        kind: ClauseKind::Join,
-                        selectivity: None,
-                    });
-                }
-            }
-        }
-    }
-
-    /// The column of this relation that `class` makes equal to something of another relation.
-    unsafe fn joined_column(&self, class: *mut pg_sys::EquivalenceClass) -> Option<i16> {
-        // SAFETY: ec_members holds EquivalenceMembers with their relids.
-        unsafe {
-            let elsewhere = !pg_sys::bms_is_subset((*class).ec_relids, (*self.rel).relids);
-            elsewhere.then(|| self.member_column(class)).flatten()
-        }
-    }
-
-    /// The plain column of this relation among the members of `class`.
-    unsafe fn member_column(&self, class: *mut pg_sys::EquivalenceClass) -> Option<i16> {
-        // SAFETY: see `joined_column`.
-        unsafe {
-            PgList::<pg_sys::EquivalenceMember>::from_pg((*class).ec_members)
-                .iter_ptr()
-                .filter(|member| pg_sys::bms_equal((**member).em_relids, (*self.rel).relids))
-                .find_map(|member| self.column((*member).em_expr.cast()))
-        }
-    }
-
-    /// The orders the query could use, each as long as it stays within this relation.
-    unsafe fn orders(&self, root: *mut pg_sys::PlannerInfo) -> Vec<Vec<SortColumn>> {
-        // SAFETY: these lists hold PathKeys.
-        let lists = unsafe {
-            [
-                (*root).query_pathkeys,
-                (*root).sort_pathkeys,
-                (*root).group_pathkeys,
-                (*root).distinct_pathkeys,
-                (*root).window_pathkeys,
-            ]
-        };
-        let mut orders: Vec<Vec<SortColumn>> = Vec::new();
-        for list in lists {
-            // SAFETY: see above.
-            let order = unsafe { self.order(list) };
-            if !order.is_empty() && !orders.contains(&order) {
-                orders.push(order);
-            }
-        }
-        orders
-    }
-
-    unsafe fn order(&self, path_keys: *mut pg_sys::List) -> Vec<SortColumn> {
-        // SAFETY: path_keys holds canonical PathKeys.
-        unsafe {
-            PgList::<pg_sys::PathKey>::from_pg(path_keys)
-                .iter_ptr()
-                .map_while(|key| {
-                    self.member_column((*key).pk_eclass)
-                        .map(|attribute| SortColumn {
-                            attribute,
-                            descending: compat::sorts_descending(key),
-                            nulls_first: (*key).pk_nulls_first,
-                        })
-                })
-                .collect()
-        }
-    }
-
-    /// Columns that the scan must deliver or check.
-    unsafe fn needed(&self) -> Option<Vec<i16>> {
-        // SAFETY: reltarget and the restriction lists are complete when paths are built;
-        // pull_varattnos offsets attribute numbers by FirstLowInvalidHeapAttributeNumber.
-        unsafe {
-            let varno = (*self.rel).relid;
-            let mut set: *mut pg_sys::Bitmapset = std::ptr::null_mut();
-            pg_sys::pull_varattnos((*(*self.rel).reltarget).exprs.cast(), varno, &mut set);
-            for list in [(*self.rel).baserestrictinfo, (*self.rel).joininfo] {
-                for info in PgList::<pg_sys::RestrictInfo>::from_pg(list).iter_ptr() {
-                    pg_sys::pull_varattnos((*info).clause.cast(), varno, &mut set);
-                }
-            }
-            let mut needed = Vec::new();
-            let mut member = pg_sys::bms_next_member(set, -1);
-            while member >= 0 {
-                let attribute = member + pg_sys::FirstLowInvalidHeapAttributeNumber;
-                if attribute <= 0 {
-                    return None;
-                }
-                needed.push(attribute as i16);
-                member = pg_sys::bms_next_member(set, member);
-            }
-            Some(needed)
-        }
-    }
-
-    /// The attribute number if `node` is a plain column of this relation.
-    unsafe fn column(&self, node: *mut pg_sys::Node) -> Option<i16> {
-        // SAFETY: node is null or a valid expression.
-        unsafe {
-            let mut node = node;
-            while tag(node) == pg_sys::NodeTag::T_RelabelType {
-                node = (*node.cast::<pg_sys::RelabelType>()).arg.cast();
-            }
-            if tag(node) != pg_sys::NodeTag::T_Var {
-                return None;
-            }
-            let var = node.cast::<pg_sys::Var>();
-            let ours = (*var).varno as u32 == (*self.rel).relid && (*var).varlevelsup == 0;
-            (ours && (*var).varattno > 0).then_some((*var).varattno)
-        }
-    }
-
-    unsafe fn mentions_this_relation(&self, node: *mut pg_sys::Node) -> bool {
-        // SAFETY: node is a valid expression.
-        unsafe {
-            let mut set: *mut pg_sys::Bitmapset = std::ptr::null_mut();
-            pg_sys::pull_varattnos(node, (*self.rel).relid, &mut set);
-            !set.is_null()
-        }
-    }
-
-    /// The B-tree strategy number of `operator` in the column's default operator class.
-    unsafe fn strategy(&self, attribute: i16, operator: pg_sys::Oid) -> Option<i32> {
-        // SAFETY: catalog look-ups.
-        unsafe {
-            let column = catalog::column_type(self.table, attribute)?;
-            let class = pg_sys::GetDefaultOpClass(column.oid, pg_sys::BTREE_AM_OID);
-            if class == pg_sys::InvalidOid || operator == pg_sys::InvalidOid {
-                return None;
-            }
-            let family = pg_sys::get_opclass_family(class);
-            let strategy = pg_sys::get_op_opfamily_strategy(operator, family);
-            (strategy > 0).then_some(strategy)
-        }
-    }
-}
-
-/// The cached selectivity of a clause.
-///
-/// # Safety
-/// `info` must be a RestrictInfo.
-unsafe fn selectivity(info: *mut pg_sys::RestrictInfo) -> Option<f64> {
-    // SAFETY: see above; -1 means not computed yet, over 1 a redundant clause.
-    let value = unsafe { (*info).norm_selec };
-    (0.0..=1.0).contains(&value).then_some(value)
 }

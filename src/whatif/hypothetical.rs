@@ -104,8 +104,13 @@ impl Hypothetical {
         i64::from(geometry.pages) * i64::from(pg_sys::BLCKSZ)
     }
 
+    /// Columns whose change may change an entry.
+    pub(crate) fn mentioned_columns(&self) -> Vec<i16> {
+        index_info::mentioned_columns(&self.definition)
+    }
+
     /// Share of the table's rows that the predicate lets in.
-    pub(super) fn selectivity(&self) -> f64 {
+    pub(crate) fn selectivity(&self) -> f64 {
         self.selectivity
     }
 

@@ -114,6 +114,7 @@ fn samples(shared: &'static Shared, entry: &read::Statement, now: i64) -> Vec<Sa
             let (parameters, _) = decode(&sample.payload)?;
             Some(Sample {
                 slowest: sample.kind == SLOWEST,
+                is_bound: parameters.iter().any(|parameter| parameter.type_oid != 0),
                 values: given(&parameters, now),
             })
         })

@@ -23,12 +23,20 @@ impl Oracle for Model {
         1.0
     }
     fn cost(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> f64 {
-        let helping = configuration
-            .iter()
-            .filter(|&&c| self.reach[c].contains(&statement));
-        helping
-            .map(|&c| self.reduced[c])
-            .fold(self.base[statement], f64::min)
+        self.known_cost(statement, configuration).unwrap_or(0.0)
+    }
+    fn known_cost(&self, statement: usize, configuration: &BTreeSet<usize>) -> Option<f64> {
+        let helping = (configuration.iter()).filter(|&&c| self.reach[c].contains(&statement));
+        let cost = helping.map(|&c| self.reduced[c]);
+        Some(cost.fold(self.base[statement], f64::min))
+    }
+    fn used(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let helping = (configuration.iter().copied())
+            .filter(|&c| self.reach[c].contains(&statement))
+            .filter(|&c| self.reduced[c] < self.base[statement]);
+        (helping.min_by(|&a, &b| self.reduced[a].total_cmp(&self.reduced[b])))
+            .into_iter()
+            .collect()
     }
     fn candidates(&self) -> usize {
         self.reach.len()
