@@ -31,6 +31,7 @@ PGOPT_SETTINGS=${PGOPT_SETTINGS:-}
 
 clean_up() {
     local place
+    rm -rf "$WORK"
     place=$(find_place "$PLACE_NAME") || return 0
     server_stop "$place/data" immediate
     remove_place "$PLACE_NAME"
@@ -75,7 +76,10 @@ measure() {
 }
 
 check_choices
+# For the caller's files, which the server's user could not delete.
+WORK=$(mktemp -d)
 clean_up
+mkdir "$WORK"
 on_exit clean_up
 say "Building and installing the extension"
 supervise install_extension "$(pgrx_pg_config)"

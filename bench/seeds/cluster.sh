@@ -49,7 +49,7 @@ create_results() {
 		CREATE ROLE load LOGIN;
 		GRANT pg_read_all_data TO app, load;
 	SQL
-    mkdir "$PLACE/texts" "$PLACE/load"
+    mkdir "$WORK/texts" "$WORK/load"
 }
 
 # schema_of SYSTEM: files with the definitions of its tables.

@@ -43,12 +43,12 @@ substitutions() {
 # libraries send them.
 render_texts() {
     local system=$1 set file
-    mkdir "$PLACE/texts/$system"
+    mkdir "$WORK/texts/$system"
     for ((set = 1; set <= CONSTANTS; set++)); do
-        substitutions "$system" "$set" >"$PLACE/texts/$system/substitutions"
+        substitutions "$system" "$set" >"$WORK/texts/$system/substitutions"
         while IFS= read -r file; do
-            grep -v '^--' "$file" | sed -f "$PLACE/texts/$system/substitutions" \
-                >"$PLACE/texts/$system/$(query_name "$file").$set"
+            grep -v '^--' "$file" | sed -f "$WORK/texts/$system/substitutions" \
+                >"$WORK/texts/$system/$(query_name "$file").$set"
         done < <(queries_of "$system")
     done
 }
@@ -69,7 +69,7 @@ run_workload() {
     local system=$1 phase=$2 name run
     while IFS= read -r name; do
         for ((run = 0; run < RUNS; run++)); do
-            cat "$PLACE/texts/$system/$name.$((1 + run % CONSTANTS))"
+            cat "$WORK/texts/$system/$name.$((1 + run % CONSTANTS))"
         done | PGAPPNAME="$phase.$name" sql "$system" --username app --output /dev/null
     done < <(queries_of "$system" | while IFS= read -r file; do query_name "$file"; done)
     as_server_user sed -nE \
@@ -79,10 +79,10 @@ run_workload() {
 
 # All queries mixed, each as likely as the others.
 load_test() {
-    local system=$1 phase=$2 prefix="$PLACE/load/$1-$2" file set scripts=()
+    local system=$1 phase=$2 prefix="$WORK/load/$1-$2" file set scripts=()
     while IFS= read -r file; do
         for ((set = 1; set <= CONSTANTS; set++)); do
-            scripts+=(--file "$PLACE/texts/$system/$(query_name "$file").$set")
+            scripts+=(--file "$WORK/texts/$system/$(query_name "$file").$set")
         done
     done < <(queries_of "$system")
     sql "$system" -c "SELECT pgopt.reset_statements('$system')" --output /dev/null
@@ -90,8 +90,8 @@ load_test() {
         --time "$SECONDS_EACH" --log --log-prefix "$prefix" "${scripts[@]}" "$system" >"$prefix.out" 2>&1 ||
         die "the load test of $system failed: $(tail -n 3 "$prefix.out")"
     # The log's third field is the latency in microseconds, the fourth the script.
-    awk -v system="$system" -v phase="$phase" -v sets="$CONSTANTS" -v OFS='\t' \
-        '{ print system, phase, int($4 / sets) + 1, $3 / 1000 }' "$prefix".[0-9]* |
+    awk -v name="$system" -v phase="$phase" -v sets="$CONSTANTS" -v OFS='\t' \
+        '{ print name, phase, int($4 / sets) + 1, $3 / 1000 }' "$prefix".[0-9]* |
         sql results -c '\copy latencies FROM STDIN'
     values "$system" -c "COPY (SELECT database, '$phase', p95 FROM pgopt.latency WHERE database = '$system') TO STDOUT" |
         sql results -c '\copy captured FROM STDIN'
@@ -134,7 +134,7 @@ create_hand_indexes() {
 load_texts() {
     local system=$1 text
     sql "$system" -c 'CREATE SCHEMA bench' -c 'CREATE TABLE bench.texts (id serial, query text, sql text)'
-    for text in "$PLACE/texts/$system"/*.[0-9]; do
+    for text in "$WORK/texts/$system"/*.[0-9]; do
         # shellcheck disable=SC2016 # psql runs what is in backquotes
         printf '\\set text `cat %s`\n' "'$text'"
         printf "INSERT INTO bench.texts (query, sql) VALUES ('%s', :'text');\n" "$(basename "${text%.*}")"
