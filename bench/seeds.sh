@@ -44,8 +44,8 @@ check_choices() {
     done
 }
 
-# The load test comes before the capture is reset, so that the advice rests on the
-# same executions each time; it also brings the tables into memory.
+# The load tests come first because they bring everything into memory. What they
+# ran is not captured: the advice rests on the same executions each time.
 measure_system() {
     local system=$1
     render_texts "$system"
@@ -55,8 +55,8 @@ measure_system() {
     run_workload "$system" before
     take_advice "$system"
     build_advice "$system"
-    run_workload "$system" after
     load_test "$system" after
+    run_workload "$system" after
     judge_hand_indexes "$system"
     report_system "$system"
 }

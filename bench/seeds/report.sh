@@ -25,7 +25,7 @@ report_advice() {
 report_queries() {
     sql results <<-SQL
 		SELECT query, to_char(before, '99,990.00') AS "before ms", to_char(after, '99,990.00') AS "after ms",
-		       lpad(times(ratio), 8) AS faster, lpad(times(bar), 6) AS bar,
+		       lpad(times(ratio), 8) AS faster, lpad(times(cost_ratio), 8) AS "by cost", lpad(times(bar), 6) AS bar,
 		       CASE WHEN ratio < bar THEN 'missed' WHEN ratio >= bar THEN 'met' END AS verdict,
 		       CASE WHEN ratio < 2 OR ratio < bar THEN remark END AS remark
 		FROM comparison WHERE system = '$1' ORDER BY position;

@@ -9,6 +9,9 @@ CREATE TABLE queries (system text, position int, query text, bar float8, remark 
 -- Executions one at a time; phase is before or after.
 CREATE TABLE timings (system text, phase text, query text, ms float8);
 
+-- The planner's, means over the constants.
+CREATE TABLE costs (system text, query text, before float8, after float8);
+
 -- Transactions under load, as the clients saw them.
 CREATE TABLE latencies (system text, phase text, position int, ms float8);
 
@@ -25,8 +28,10 @@ SELECT system, phase, query, percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) AS 
 FROM timings GROUP BY system, phase, query;
 
 CREATE VIEW comparison AS
-SELECT q.system, q.position, q.query, b.ms AS before, a.ms AS after, b.ms / a.ms AS ratio, q.bar, q.remark
+SELECT q.system, q.position, q.query, b.ms AS before, a.ms AS after, b.ms / a.ms AS ratio,
+       c.before / c.after AS cost_ratio, q.bar, q.remark
 FROM queries q
+JOIN costs c ON c.system = q.system AND c.query = q.query
 JOIN medians b ON b.system = q.system AND b.query = q.query AND b.phase = 'before'
 JOIN medians a ON a.system = q.system AND a.query = q.query AND a.phase = 'after';
 

@@ -141,6 +141,7 @@ load_texts() {
     done | sql "$system"
 }
 
+# Also asks what the planner says of each query, with the advice and without.
 judge_hand_indexes() {
     local system=$1
     create_hand_indexes "$system"
@@ -149,4 +150,6 @@ judge_hand_indexes() {
     values "$system" -c \
         "COPY (SELECT '$system', name, purpose, kind, verdict, query, share FROM bench.verdicts) TO STDOUT" |
         sql results -c '\copy hand FROM STDIN'
+    values "$system" -c "COPY (SELECT '$system', query, max(cost) FILTER (WHERE bare), max(cost) FILTER (WHERE NOT bare)
+        FROM bench.base GROUP BY query) TO STDOUT" | sql results -c '\copy costs FROM STDIN'
 }
