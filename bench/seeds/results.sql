@@ -70,5 +70,5 @@ UNION ALL
 SELECT system, 1001, 'indexes made by hand', 'none missed',
        format('%s missed of %s', count(*) FILTER (WHERE verdict = 'missed'), count(*)),
        count(*) FILTER (WHERE verdict = 'missed') = 0,
-       (SELECT string_agg(DISTINCT h.kind, ', ') FROM hand h WHERE h.system = hand.system AND h.verdict = 'missed')
+       (SELECT string_agg(DISTINCT h.kind, '; ') FROM hand h WHERE h.system = hand.system AND h.verdict = 'missed')
 FROM hand GROUP BY system;

@@ -30,11 +30,12 @@ JOIN pg_am a ON a.oid = c.relam
 WHERE c.relnamespace IN ('public'::regnamespace, 'hand'::regnamespace)
   AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = c.oid);
 
--- An index that can do all that the other one can: its keys begin with the
--- other's, read forwards or backwards, it holds all columns and all rows.
+-- An index that is the other one or a wider one: its keys begin with the other's,
+-- read forwards or backwards, and it holds the same rows and all the columns. One on
+-- all rows can be much worse than a partial one: there the costs decide.
 CREATE FUNCTION bench.covers(wide bench.indexes, narrow bench.indexes) RETURNS boolean LANGUAGE sql STABLE
     RETURN (wide)."table" = (narrow)."table" AND (wide).method = (narrow).method
-       AND ((wide).predicate IS NULL OR (wide).predicate = (narrow).predicate)
+       AND (wide).predicate IS NOT DISTINCT FROM (narrow).predicate
        AND (wide).keys[:cardinality((narrow).keys)] = (narrow).keys
        AND (wide).columns @> (narrow).columns
        AND (SELECT count(DISTINCT w <> n) = 1
@@ -43,7 +44,7 @@ CREATE FUNCTION bench.covers(wide bench.indexes, narrow bench.indexes) RETURNS b
 CREATE TABLE bench.hand AS
 SELECT i.*, obj_description(i.oid, 'pg_class') AS purpose,
        replace(pg_get_indexdef(i.oid), ' ON hand.', ' ON public.') AS ddl,
-       concat_ws(', ',
+       concat_ws(' ',
            CASE WHEN predicate IS NOT NULL THEN 'partial' END,
            CASE WHEN has_expressions THEN 'expression' END,
            CASE WHEN is_covering THEN 'covering' END,

@@ -86,5 +86,6 @@ COMMENT ON INDEX test_cases_metadata IS 'search in metadata of test cases';
 CREATE INDEX audit_logs_details ON audit_logs USING gin (details);
 COMMENT ON INDEX audit_logs_details IS 'search in details of the audit';
 
+-- The column with the words came with the index: bench/seeds/testhub/setup.sql
 CREATE INDEX test_cases_tsv ON test_cases USING gin (tsv);
 COMMENT ON INDEX test_cases_tsv IS 'search for words';
