@@ -1,0 +1,3 @@
+-- The administrators
+-- Bar: 67
+SELECT id, email, full_name FROM users WHERE role = 'admin';
