@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo demo-stop test lint install bench-size bench-cost bench-overhead clean
+.PHONY: help setup demo demo-stop test lint install bench-size bench-cost bench-overhead bench-advisor clean
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -36,6 +36,9 @@ bench-cost: setup ## Compare the costs of plans with hypothetical and with real 
 
 bench-overhead: setup ## Compare what pgopt costs other statements with what pg_stat_statements does; 40 minutes
 	@bench/overhead.sh
+
+bench-advisor: setup ## Compare the advice on TPC-H with that of other advisors, build it, and measure; 10 minutes
+	@bench/advisor.sh
 
 install: setup ## Build for and install into another server: make install PG_CONFIG=/path/to/pg_config
 	@scripts/install.sh $(PG_CONFIG)
