@@ -126,7 +126,7 @@ CREATE VIEW bench.workload_costs AS
 SELECT state, sum(cost) AS cost FROM bench.plans JOIN bench.queries USING (number) WHERE compared GROUP BY state;
 
 CREATE VIEW bench.results AS
-SELECT position, label, bytes, w.cost, best.peer, best.cost AS peer_cost, w.cost / best.cost AS ratio,
+SELECT position, b.label, bytes, w.cost, best.peer, best.cost AS peer_cost, w.cost / best.cost AS ratio,
        a.indexes, a.size, a.claimed, c.planner_calls, c.seconds, c.complete, best.seconds AS peer_seconds
 FROM bench.budgets AS b
 JOIN bench.workload_costs AS w ON w.state = b.label
@@ -142,11 +142,11 @@ CREATE VIEW bench.cost_errors AS
 SELECT number, compared, start.cost AS before, promised.cost AS promised, built.cost AS built, analysed.cost AS analysed,
        100 * (promised.cost - built.cost) / built.cost AS error, 100 * (promised.cost - analysed.cost) / analysed.cost AS error_analysed
 FROM bench.queries
-JOIN bench.plans AS start ON start.number = queries.number AND start.state = 'start'
+JOIN bench.plans AS start USING (number)
 JOIN bench.plans AS promised USING (number)
 JOIN bench.plans AS built USING (number)
 JOIN bench.plans AS analysed USING (number)
-WHERE promised.state = 'none' AND built.state = 'built' AND analysed.state = 'analysed';
+WHERE start.state = 'start' AND promised.state = 'none' AND built.state = 'built' AND analysed.state = 'analysed';
 
 CREATE VIEW bench.size_errors AS
 SELECT rank, ddl, size_bytes AS promised, real, 100 * (size_bytes - real)::float8 / real AS error,
@@ -154,5 +154,3 @@ SELECT rank, ddl, size_bytes AS promised, real, 100 * (size_bytes - real)::float
              WHERE state = 'analysed' AND compared AND name = ANY (indexes) ORDER BY number) AS used_by
 FROM bench.advice CROSS JOIN LATERAL pg_relation_size(to_regclass(name)) AS real
 WHERE label = 'none';
-
-CALL bench.note_plans('start');
