@@ -37,7 +37,7 @@ bench-cost: setup ## Compare the costs of plans with hypothetical and with real 
 bench-overhead: setup ## Compare what pgopt costs other statements with what pg_stat_statements does; 40 minutes
 	@bench/overhead.sh
 
-bench-advisor: setup ## Compare the advice on TPC-H with that of other advisors, build it, and measure; 10 minutes
+bench-advisor: setup ## Compare the advice on TPC-H with that of other advisors, build it, and measure; 20 minutes
 	@bench/advisor.sh
 
 install: setup ## Build for and install into another server: make install PG_CONFIG=/path/to/pg_config

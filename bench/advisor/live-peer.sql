@@ -2,9 +2,10 @@
 -- and with its thresholds low enough to leave nothing out.
 
 CREATE FUNCTION pg_temp.note(wanted text, advice json) RETURNS void LANGUAGE sql AS $$
-    -- Newer versions return objects, which hold the command besides other things.
+    -- It may suggest the same index more than once. Newer versions return objects, which
+    -- hold the command besides other things.
     INSERT INTO bench.sets (name, ddl)
-    SELECT wanted, coalesce(CASE json_typeof(i) WHEN 'object' THEN i ->> 'ddl' END, i #>> '{}')
+    SELECT DISTINCT wanted, coalesce(CASE json_typeof(i) WHEN 'object' THEN i ->> 'ddl' END, i #>> '{}')
     FROM json_array_elements(advice -> 'indexes') AS i
 $$;
 
