@@ -165,6 +165,7 @@ measure() {
     sql -c "CALL bench.note_plans('built')"
     sql -c 'VACUUM (ANALYZE)' -c "CALL bench.note_plans('analysed')"
     note_times after
+    sql -c 'CALL bench.measure_sizes()'
     sql --set timeout="$TIMEOUT" -f "$ADVISOR/report-built.sql"
     headline "Bars"
     sql -f "$ADVISOR/report-bars.sql"

@@ -2,8 +2,8 @@
 \echo 'Promised and real costs, the advice without a budget being built ("analysed": with new'
 \echo 'statistics), and the time of one execution; * is a query that was not advised on'
 \echo
-SELECT number || CASE WHEN compared THEN '' ELSE '*' END AS query, to_char(before, '9,999,999,999') AS start, to_char(promised, '9,999,999,999') AS promised,
-       to_char(built, '9,999,999,999') AS real, to_char(error, 'S990.000') AS "error %", to_char(analysed, '9,999,999,999') AS analysed,
+SELECT number || CASE WHEN compared THEN '' ELSE '*' END AS query, to_char(before, '999,999,999,999') AS start, to_char(promised, '999,999,999,999') AS promised,
+       to_char(built, '999,999,999,999') AS real, to_char(error, 'S990.000') AS "error %", to_char(analysed, '999,999,999,999') AS analysed,
        to_char(error_analysed, 'S990.000') AS "error %",
        CASE WHEN b.ms IS NULL THEN '> ' || :'timeout' ELSE to_char(b.ms, '999,990') END AS "before ms",
        CASE WHEN a.ms IS NULL THEN '> ' || :'timeout' ELSE to_char(a.ms, '999,990') END AS "after ms",
@@ -21,8 +21,9 @@ FROM bench.queries JOIN bench.times AS b USING (number) JOIN bench.times AS a US
 CROSS JOIN given_up AS g CROSS JOIN LATERAL (VALUES ('advised on', compared), ('all', true)) AS kinds (what, asked)
 WHERE b.phase = 'before' AND a.phase = 'after' AND asked GROUP BY what ORDER BY what;
 
-\echo 'Promised and real sizes'
+\echo 'Promised and real sizes of all indexes advised; "used by" tells of those advised without a budget'
 \echo
-SELECT rank, bench.short(ddl) AS index, to_char(promised / 1e6, '9,990.0') AS "promised MB", to_char(real / 1e6, '9,990.0') AS "real MB",
-       to_char(error, 'S990.0') AS "error %", array_to_string(used_by, ' ') AS "used by"
-FROM bench.size_errors ORDER BY rank;
+SELECT bench.short(ddl) AS index, string_agg(label, ', ' ORDER BY position) AS budgets, to_char(promised / 1e6, '9,990.0') AS "promised MB",
+       to_char(real / 1e6, '9,990.0') AS "real MB", to_char(error, 'S990.0') AS "error %",
+       max(array_to_string(used_by, ' ')) FILTER (WHERE label = 'none') AS "used by"
+FROM bench.size_errors JOIN bench.budgets USING (label) GROUP BY bench.short(ddl), promised, real, error ORDER BY abs(error) DESC, 1;
