@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo demo-stop test lint install bench-size bench-cost bench-overhead bench-seeds clean
+.PHONY: help setup demo demo-stop test lint install bench-size bench-cost bench-overhead bench-advisor bench-seeds clean
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -39,6 +39,9 @@ bench-overhead: setup ## Compare what pgopt costs other statements with what pg_
 
 bench-seeds: setup ## Advise five real systems that were tuned by hand, and compare; 10 minutes, fails below a bar
 	@bench/seeds.sh
+
+bench-advisor: setup ## Compare the advice on TPC-H with that of other advisors, build it, and measure; 20 minutes
+	@bench/advisor.sh
 
 install: setup ## Build for and install into another server: make install PG_CONFIG=/path/to/pg_config
 	@scripts/install.sh $(PG_CONFIG)

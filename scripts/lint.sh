@@ -17,7 +17,7 @@ check() {
 }
 
 check_scripts() {
-    local scripts=(.ci/run scripts/*.sh bench/*.sh) test
+    local scripts=(.ci/run scripts/*.sh bench/*.sh bench/*/*.sh) test
     for test in pgrx-tests/clusters/*.sh; do
         if [ -f "$test" ]; then scripts+=("$test"); fi
     done
