@@ -43,8 +43,10 @@ pub(crate) struct Sampled {
 /// What is known of one key.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SampledKey {
-    /// Of an expression without statistics of its own.
+    /// Of an expression.
     pub(crate) statistics: Option<MadeStatistics>,
+    /// Whether the server has no better ones, or will not have them.
+    pub(crate) for_planner: bool,
     /// Of a GIN index.
     pub(crate) entries: Option<CountedEntries>,
     /// Share of NULLs.
@@ -77,6 +79,8 @@ struct Wanted {
     position: usize,
     expression: *mut pg_sys::Node,
     is_expression: bool,
+    /// Whether the server has statistics of the expression.
+    known: bool,
     state: *mut pg_sys::ExprState,
     by_value: bool,
     length: i16,
@@ -160,6 +164,7 @@ fn key_facts(
     });
     Some(SampledKey {
         statistics: statistics.flatten(),
+        for_planner: !wanted.known,
         entries: entries.flatten(),
         null_fraction,
     })
@@ -188,11 +193,12 @@ fn wanted(
         };
         let Some(expression) = node else { continue };
         let known = is_expression && has_statistics(opened.0, expression);
-        if (is_expression && !known) || gin {
+        if is_expression || gin {
             found.push(Wanted {
                 position,
                 expression,
-                is_expression: is_expression && !known,
+                is_expression,
+                known,
                 state: std::ptr::null_mut(),
                 by_value: catalog::is_by_value(key.column_type),
                 length: catalog::type_storage(key.column_type, -1).length,

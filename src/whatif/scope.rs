@@ -194,7 +194,7 @@ pub(crate) fn statistics(
         if of_table && index.definition.predicate.is_some() {
             return None;
         }
-        let made = index.sampled(position)?.statistics.as_ref()?;
-        Some(made.tuple())
+        let key = index.sampled(position).filter(|key| key.for_planner)?;
+        Some(key.statistics.as_ref()?.tuple())
     })
 }
