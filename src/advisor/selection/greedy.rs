@@ -1,4 +1,8 @@
 //! One configuration built up candidate by candidate. Pure.
+//!
+//! What a candidate saves on a statement is first only bounded: no statement gets cheaper than
+//! it was with all candidates, or with any larger configuration that has been asked for. The
+//! planner is asked about the candidate that promises most, until what it promises is known.
 
 #![forbid(unsafe_code)]
 
@@ -14,12 +18,56 @@ pub(super) enum By {
     GainPerByte,
 }
 
-/// What a candidate saves on a statement under the present configuration.
+/// Where costs come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The planner, where it has not been asked yet.
+    Planner,
+    /// The plans that are known: what is asked for costs that much at most.
+    Known,
+}
+
+/// What a candidate saves on one statement (unweighted).
 #[derive(Debug, Clone, Copy)]
 struct Gain {
+    statement: usize,
     value: f64,
-    /// Asked for under this very configuration, as far as it matters to the statement.
-    is_known: bool,
+    state: State,
+}
+
+/// How much of a gain is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The most that any candidate could save.
+    Hoped,
+    /// The most that this one could.
+    Bounded,
+    Known,
+}
+
+/// A candidate that may be added.
+struct Open {
+    gains: Vec<Gain>,
+    /// Weighted sum of the gains.
+    gross: f64,
+}
+
+impl Open {
+    fn sum_up(&mut self, oracle: &dyn Oracle) {
+        self.gross = (self.gains.iter())
+            .map(|gain| oracle.weight(gain.statement) * gain.value)
+            .sum();
+    }
+
+    fn is_known(&self) -> bool {
+        self.gains.iter().all(|gain| gain.state == State::Known)
+    }
+
+    fn gain_on(&self, statement: usize) -> f64 {
+        (self.gains.iter())
+            .find(|gain| gain.statement == statement)
+            .map_or(0.0, |gain| gain.value)
+    }
 }
 
 /// A configuration and what is known of adding to it.
@@ -27,14 +75,15 @@ pub(super) struct Greedy<'a> {
     shortlist: &'a Shortlist,
     limits: &'a Limits,
     by: By,
+    weighing: Source,
+    adding: Source,
     /// Weighted cost of the workload without any candidate.
     base: f64,
     /// Weighted cost plus upkeep.
     pub(super) total: f64,
     costs: Vec<f64>,
     pub(super) chosen: BTreeSet<usize>,
-    /// Of each open candidate on each statement it is for (unweighted).
-    gains: BTreeMap<usize, BTreeMap<usize, Gain>>,
+    open: BTreeMap<usize, Open>,
     pub(super) rejected: BTreeMap<usize, Rejection>,
     /// What was added, in this order.
     pub(super) trail: Vec<Choice>,
@@ -43,32 +92,42 @@ pub(super) struct Greedy<'a> {
 
 impl<'a> Greedy<'a> {
     pub(super) fn new(shortlist: &'a Shortlist, limits: &'a Limits, by: By) -> Self {
-        let unknown = Gain {
-            value: 0.0,
-            is_known: false,
-        };
-        let gains = (shortlist.reach.iter()).map(|(candidate, statements)| {
-            let gains = statements.iter().map(|statement| (*statement, unknown));
-            (*candidate, gains.collect())
+        let open = (shortlist.reach.iter()).map(|(candidate, statements)| {
+            let gains = statements.iter().map(|&statement| Gain {
+                statement,
+                value: 0.0,
+                state: State::Known,
+            });
+            let gross = 0.0;
+            let gains = gains.collect();
+            (*candidate, Open { gains, gross })
         });
         Self {
             shortlist,
             limits,
             by,
+            weighing: Source::Planner,
+            adding: Source::Planner,
             base: 0.0,
             total: 0.0,
             costs: shortlist.base.clone(),
             chosen: BTreeSet::new(),
-            gains: gains.collect(),
+            open: open.collect(),
             rejected: BTreeMap::new(),
             trail: Vec::new(),
             complete: true,
         }
     }
 
-    /// Only these are candidates, and all of them are to be chosen.
+    /// Weighs candidates, and counts what adding them saves, by these.
+    pub(super) fn with(mut self, weighing: Source, adding: Source) -> Self {
+        (self.weighing, self.adding) = (weighing, adding);
+        self
+    }
+
+    /// Only these are candidates.
     pub(super) fn among(mut self, configuration: &BTreeSet<usize>) -> Self {
-        self.gains
+        self.open
             .retain(|candidate, _| configuration.contains(candidate));
         self
     }
@@ -80,14 +139,17 @@ impl<'a> Greedy<'a> {
         configuration: &BTreeSet<usize>,
         banned: usize,
     ) -> Self {
-        self.gains.remove(&banned);
-        self.chosen = configuration.clone();
+        self.open.remove(&banned);
         for candidate in configuration {
-            self.gains.remove(candidate);
+            self.open.remove(candidate);
         }
-        self.costs = (0..oracle.statements())
-            .map(|statement| oracle.cost(statement, configuration))
-            .collect();
+        for statement in 0..oracle.statements() {
+            let cost = self.cost(oracle, statement, configuration, self.adding);
+            if let Some(known) = self.costs.get_mut(statement) {
+                *known = cost;
+            }
+        }
+        self.chosen = configuration.clone();
         self
     }
 
@@ -95,6 +157,7 @@ impl<'a> Greedy<'a> {
     pub(super) fn run(mut self, oracle: &mut dyn Oracle) -> Self {
         self.base = weighted(oracle, &self.shortlist.base);
         self.total = self.sum(oracle);
+        self.hope(oracle, &(0..oracle.statements()).collect());
         while let Some(candidate) = self.best(oracle) {
             self.add(oracle, candidate);
         }
@@ -122,28 +185,28 @@ impl<'a> Greedy<'a> {
         weighted(oracle, &self.costs) + upkeep
     }
 
-    /// The next candidate to add. The one that promises most is asked for until what is promised
-    /// is known.
+    /// The next candidate to add.
     fn best(&mut self, oracle: &mut dyn Oracle) -> Option<usize> {
+        let mut worthy = self.worthy(oracle);
         loop {
-            let worthy = self.worthy(oracle);
             let (best, best_score, best_net) =
                 worthy.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
-            if self.is_unknown(best) {
-                self.ask(oracle, best);
-                continue;
-            }
-            let rivals: Vec<(usize, f64)> = (worthy.iter())
+            let rivals: Vec<(usize, f64, f64)> = (worthy.iter().copied())
                 .filter(|(candidate, score, _)| {
                     *candidate != best && *score >= best_score * NEAR_GAIN
                 })
-                .map(|(candidate, _, net)| (*candidate, *net))
                 .collect();
-            if let Some((unknown, _)) = rivals.iter().find(|rival| self.is_unknown(rival.0)) {
-                self.ask(oracle, *unknown);
+            let unknown = std::iter::once(best)
+                .chain(rivals.iter().map(|rival| rival.0))
+                .find(|&candidate| !self.is_known(candidate));
+            if let Some(candidate) = unknown {
+                self.look_closer(oracle, candidate);
+                worthy.retain(|entry| entry.0 != candidate);
+                worthy.extend(self.judged(oracle, candidate));
                 continue;
             }
             return (rivals.into_iter())
+                .map(|(candidate, _, net)| (candidate, net))
                 .filter(|&(candidate, net)| self.is_as_good(oracle, candidate, net, best, best_net))
                 .chain([(best, best_net)])
                 .min_by(|a, b| {
@@ -156,81 +219,105 @@ impl<'a> Greedy<'a> {
     /// Every candidate that may be worth adding, with its score and net gain as promised; those
     /// that fall out are rejected with a reason.
     fn worthy(&mut self, oracle: &dyn Oracle) -> Vec<(usize, f64, f64)> {
-        let mut worthy = Vec::new();
-        let open: Vec<usize> = self.gains.keys().copied().collect();
-        for candidate in open {
-            match self.judge(oracle, candidate) {
-                Ok(net) => {
-                    let score = match self.by {
-                        By::Gain => net,
-                        By::GainPerByte => net / self.added_size(oracle, candidate).max(8192.0),
-                    };
-                    worthy.push((candidate, score, net));
-                }
-                Err(reason) => {
-                    self.rejected.insert(candidate, reason);
-                }
+        let open: Vec<usize> = self.open.keys().copied().collect();
+        (open.into_iter())
+            .filter_map(|candidate| self.judged(oracle, candidate))
+            .collect()
+    }
+
+    fn judged(&mut self, oracle: &dyn Oracle, candidate: usize) -> Option<(usize, f64, f64)> {
+        match self.judge(oracle, candidate) {
+            Ok(net) => {
+                let score = match self.by {
+                    By::Gain => net,
+                    By::GainPerByte => net / self.added_size(oracle, candidate).max(8192.0),
+                };
+                Some((candidate, score, net))
             }
-        }
-        worthy
-    }
-
-    fn is_unknown(&self, candidate: usize) -> bool {
-        (self.gains.get(&candidate).into_iter().flatten()).any(|(_, gain)| !gain.is_known)
-    }
-
-    /// What a candidate saves on a statement, or the most it could.
-    fn promise(&self, statement: usize, gain: Gain) -> f64 {
-        let of = |values: &[f64]| values.get(statement).copied().unwrap_or_default();
-        match gain.is_known {
-            true => gain.value,
-            false => (of(&self.costs) - of(&self.shortlist.floor)).max(0.0),
-        }
-    }
-
-    /// Asks for what a candidate saves where that is not known. When time is up, it is what
-    /// follows from earlier answers.
-    fn ask(&mut self, oracle: &mut dyn Oracle, candidate: usize) {
-        let unknown: Vec<usize> = (self.gains.get(&candidate).into_iter().flatten())
-            .filter(|(_, gain)| !gain.is_known)
-            .map(|(statement, _)| *statement)
-            .collect();
-        for statement in unknown {
-            let value = self.gain_on(oracle, candidate, statement);
-            if let Some(gains) = self.gains.get_mut(&candidate) {
-                let is_known = true;
-                gains.insert(statement, Gain { value, is_known });
+            Err(reason) => {
+                self.rejected.insert(candidate, reason);
+                None
             }
         }
     }
 
-    /// A statement's cost; when time is up, the one it had unless another one is known.
-    fn cost(
-        &mut self,
-        oracle: &mut dyn Oracle,
-        statement: usize,
-        configuration: &BTreeSet<usize>,
-    ) -> f64 {
-        if !oracle.expired() {
-            return oracle.cost(statement, configuration);
-        }
-        self.complete = false;
-        let before = self.costs.get(statement).copied().unwrap_or_default();
-        oracle
-            .known_cost(statement, configuration)
-            .unwrap_or(before)
+    fn is_known(&self, candidate: usize) -> bool {
+        self.open.get(&candidate).is_none_or(Open::is_known)
     }
 
-    fn gain_on(&mut self, oracle: &mut dyn Oracle, candidate: usize, statement: usize) -> f64 {
+    /// Learns more of what a candidate saves: what follows from earlier answers for all of its
+    /// statements, or else the planner's answer for the one where most is to be hoped for.
+    fn look_closer(&mut self, oracle: &mut dyn Oracle, candidate: usize) {
+        let Some(mut open) = self.open.remove(&candidate) else {
+            return;
+        };
         let mut configuration = self.chosen.clone();
         configuration.insert(candidate);
+        let is_hoped = |gain: &Gain| gain.state == State::Hoped;
+        if open.gains.iter().any(is_hoped) {
+            for gain in open.gains.iter_mut().filter(|gain| is_hoped(gain)) {
+                self.bound(oracle, gain, &configuration);
+            }
+        } else if let Some(gain) = (open.gains.iter_mut())
+            .filter(|gain| gain.state == State::Bounded)
+            .max_by(|a, b| {
+                let hope = |gain: &Gain| oracle.weight(gain.statement) * gain.value;
+                hope(a).total_cmp(&hope(b))
+            })
+        {
+            let cost = self.cost(oracle, gain.statement, &configuration, self.weighing);
+            gain.value = self.saving(gain.statement, cost);
+            gain.state = State::Known;
+        }
+        open.sum_up(oracle);
+        self.open.insert(candidate, open);
+    }
+
+    fn bound(&self, oracle: &dyn Oracle, gain: &mut Gain, configuration: &BTreeSet<usize>) {
+        let (least, most) = oracle.range(gain.statement, configuration);
+        let is_known = match self.weighing {
+            Source::Known => true,
+            Source::Planner => {
+                oracle.weight(gain.statement) * (most - least) <= NEGLIGIBLE * self.base
+            }
+        };
+        let cost = if is_known { most } else { least };
+        gain.value = self.saving(gain.statement, cost);
+        gain.state = if is_known || gain.value <= 0.0 {
+            State::Known
+        } else {
+            State::Bounded
+        };
+    }
+
+    /// What a statement is spared when it costs `cost` from now on.
+    fn saving(&self, statement: usize, cost: f64) -> f64 {
         let before = self.costs.get(statement).copied().unwrap_or_default();
-        let gain = before - self.cost(oracle, statement, &configuration);
+        let gain = before - cost;
         if gain.abs() < before * NOISE {
             0.0
         } else {
             gain
         }
+    }
+
+    /// A statement's cost; when time is up, the most it can be as far as is known.
+    fn cost(
+        &mut self,
+        oracle: &mut dyn Oracle,
+        statement: usize,
+        configuration: &BTreeSet<usize>,
+        source: Source,
+    ) -> f64 {
+        let (least, most) = oracle.range(statement, configuration);
+        if source == Source::Known || least >= most {
+            return most;
+        }
+        if !oracle.expired() {
+            return oracle.cost(statement, configuration);
+        }
+        self.complete = false;
+        most
     }
 
     /// Whether `candidate` may stand in for `best`, which gains a little more: it leaves about as
@@ -247,29 +334,29 @@ impl<'a> Greedy<'a> {
         if spared && best_net - net < self.limits.min_benefit * self.base {
             return true;
         }
-        (self.gains.get(&best).into_iter().flatten())
-            .filter(|(_, gain)| gain.value > 0.0)
-            .all(|(&statement, gain)| {
-                let cost = self.costs.get(statement).copied().unwrap_or_default();
-                let other = (self.gains.get(&candidate))
-                    .and_then(|gains| gains.get(&statement))
-                    .map_or(0.0, |gain| gain.value);
+        (self.open.get(&best).into_iter())
+            .flat_map(|open| &open.gains)
+            .filter(|gain| gain.value > 0.0)
+            .all(|gain| {
+                let cost = self.costs.get(gain.statement).copied().unwrap_or_default();
+                let other =
+                    (self.open.get(&candidate)).map_or(0.0, |open| open.gain_on(gain.statement));
                 cost - other <= NEAR_RESIDUE * (cost - gain.value)
             })
     }
 
     fn judge(&self, oracle: &dyn Oracle, candidate: usize) -> Result<f64, Rejection> {
-        let gross: f64 = (self.gains.get(&candidate).into_iter().flatten())
-            .map(|(&statement, &gain)| oracle.weight(statement) * self.promise(statement, gain))
-            .sum();
-        let net = gross - oracle.upkeep(candidate);
-        if gross <= 0.0 {
+        let Some(open) = self.open.get(&candidate) else {
+            return Err(Rejection::NoGain);
+        };
+        let net = open.gross - oracle.upkeep(candidate);
+        if open.gross <= 0.0 {
             return Err(Rejection::NoGain);
         }
         if net <= 0.0 {
             return Err(Rejection::Upkeep);
         }
-        if net < self.limits.min_benefit * self.base {
+        if net < self.limits.min_benefit * self.base && !self.speeds_up(oracle, open) {
             return Err(Rejection::BelowMinimum(net / self.base));
         }
         let replaced = self.replaced_by(oracle, candidate).len();
@@ -282,6 +369,15 @@ impl<'a> Greedy<'a> {
             return Err(Rejection::Budget);
         }
         Ok(net)
+    }
+
+    /// Whether it saves a noteworthy share of a statement that is slow by itself.
+    fn speeds_up(&self, oracle: &dyn Oracle, open: &Open) -> bool {
+        (open.gains.iter()).any(|gain| {
+            let base = (self.shortlist.base.get(gain.statement)).copied();
+            oracle.is_slow(gain.statement)
+                && gain.value >= self.limits.share_of_slow() * base.unwrap_or_default()
+        })
     }
 
     /// Chosen indexes that `candidate` would make superfluous.
@@ -307,12 +403,13 @@ impl<'a> Greedy<'a> {
             self.rejected.insert(replaced, Rejection::NoGain);
         }
         self.chosen.insert(candidate);
-        self.gains.remove(&candidate);
+        self.open.remove(&candidate);
         self.rejected.remove(&candidate);
         let cost_before = weighted(oracle, &self.costs);
         let mut helped = Vec::new();
+        let configuration = self.chosen.clone();
         for &statement in &touched {
-            let after = self.cost(oracle, statement, &self.chosen.clone());
+            let after = self.cost(oracle, statement, &configuration, self.adding);
             if let Some(known) = self.costs.get_mut(statement) {
                 if *known - after > *known * NOISE {
                     helped.push((statement, *known, after));
@@ -327,15 +424,28 @@ impl<'a> Greedy<'a> {
             helped,
         });
         self.total = self.sum(oracle);
-        self.forget(&touched);
+        self.hope(oracle, &touched);
     }
 
     /// What was known of these statements was so under another configuration.
-    fn forget(&mut self, statements: &BTreeSet<usize>) {
-        for gains in self.gains.values_mut() {
-            for (statement, gain) in gains.iter_mut() {
-                gain.is_known &= !statements.contains(statement);
+    fn hope(&mut self, oracle: &dyn Oracle, statements: &BTreeSet<usize>) {
+        let of = |values: &[f64], at: usize| values.get(at).copied().unwrap_or_default();
+        for open in self.open.values_mut() {
+            let mut changed = false;
+            for gain in &mut open.gains {
+                if statements.contains(&gain.statement) {
+                    let floor = of(&self.shortlist.floor, gain.statement);
+                    gain.value = (of(&self.costs, gain.statement) - floor).max(0.0);
+                    gain.state = State::Hoped;
+                    changed = true;
+                }
+            }
+            if changed {
+                open.sum_up(oracle);
             }
         }
     }
 }
+
+/// Share of the workload's cost below which it is not asked what a candidate saves exactly.
+const NEGLIGIBLE: f64 = 1e-5;
