@@ -102,6 +102,8 @@ pub(crate) struct Proposal {
 pub(crate) struct Costs {
     pub(crate) statements: Vec<AdvisedStatement>,
     pub(crate) proposals: Vec<Proposal>,
+    /// Proposals that could help each statement, ascending.
+    of_statement: Vec<Vec<usize>>,
     pub(crate) planner_calls: usize,
     pub(crate) reused: usize,
     deadline: Instant,
@@ -114,9 +116,18 @@ impl Costs {
         deadline: Instant,
     ) -> Self {
         let planner_calls = statements.len();
+        let mut of_statement = vec![Vec::new(); statements.len()];
+        for (number, proposal) in proposals.iter().enumerate() {
+            for &statement in &proposal.affected {
+                if let Some(of_this) = of_statement.get_mut(statement) {
+                    of_this.push(number);
+                }
+            }
+        }
         Self {
             statements,
             proposals,
+            of_statement,
             planner_calls,
             reused: 0,
             deadline,
@@ -124,8 +135,9 @@ impl Costs {
     }
 
     fn relevant(&self, statement: usize, configuration: &BTreeSet<usize>) -> BTreeSet<usize> {
-        (configuration.iter().copied())
-            .filter(|&candidate| self.affected(candidate).binary_search(&statement).is_ok())
+        (self.of_statement.get(statement).into_iter().flatten())
+            .filter(|candidate| configuration.contains(candidate))
+            .copied()
             .collect()
     }
 

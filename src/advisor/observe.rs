@@ -16,7 +16,7 @@ use super::tables::{self, Table};
 use crate::error::{Error, Result, abbreviate};
 use crate::pg::catalog;
 use crate::pg::plan::{PlanSummary, PlannerCosts, Write, WriteKind, planner_costs};
-use crate::pg::relation_facts::{Compared, Condition, RelationFacts};
+use crate::pg::relation_facts::{Compared, Condition, Element, RelationFacts};
 use crate::pg::rollback::{Surroundings, rolled_back};
 use crate::settings;
 use crate::whatif::{self, Defined, Hypothetical};
@@ -250,30 +250,36 @@ fn share_between_statements(
     wanted: &mut BTreeMap<Candidate, BTreeSet<usize>>,
     observed: &[Observed],
 ) {
-    for (candidate, statements) in wanted.iter_mut() {
-        pgrx::check_for_interrupts!();
-        let Some(first) = candidate.keys.first().map(|key| key.element.clone()) else {
-            continue;
-        };
-        for (number, observed) in observed.iter().enumerate() {
-            let touches = observed.facts.iter().any(|facts| {
-                facts.table == candidate.table
-                    && may_be_read(candidate, facts)
-                    && (facts.clauses.iter().any(|clause| clause.element == first)
-                        || facts
-                            .or_arms
-                            .iter()
-                            .flatten()
-                            .any(|clause| clause.element == first)
-                        || facts.orders.iter().any(|order| {
-                            order.first().is_some_and(|column| column.element == first)
-                        }))
-            });
-            if touches {
-                statements.insert(number);
+    let mut comparing: BTreeMap<(u32, &Element), Vec<(usize, &RelationFacts)>> = BTreeMap::new();
+    for (number, observed) in observed.iter().enumerate() {
+        for facts in &observed.facts {
+            let leading: BTreeSet<&Element> = leading(facts).collect();
+            for element in leading {
+                let sharing = comparing.entry((facts.table, element)).or_default();
+                sharing.push((number, facts));
             }
         }
     }
+    for (candidate, statements) in wanted.iter_mut() {
+        pgrx::check_for_interrupts!();
+        let Some(first) = candidate.keys.first() else {
+            continue;
+        };
+        let sharing = comparing.get(&(candidate.table, &first.element));
+        statements.extend(
+            (sharing.into_iter().flatten())
+                .filter(|(_, facts)| may_be_read(candidate, facts))
+                .map(|(number, _)| *number),
+        );
+    }
+}
+
+/// What an index of use to the relation may begin with.
+fn leading(facts: &RelationFacts) -> impl Iterator<Item = &Element> {
+    let compared = facts.clauses.iter().chain(facts.or_arms.iter().flatten());
+    compared
+        .map(|clause| &clause.element)
+        .chain((facts.orders.iter()).filter_map(|order| Some(&order.first()?.element)))
 }
 
 /// Whether a statement's conditions may imply the candidate's predicate.

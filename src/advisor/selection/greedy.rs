@@ -70,6 +70,14 @@ impl Open {
     }
 }
 
+/// What adding a candidate promises.
+#[derive(Debug, Clone, Copy)]
+struct Worth {
+    score: f64,
+    /// Weighted, less the upkeep.
+    net: f64,
+}
+
 /// A configuration and what is known of adding to it.
 pub(super) struct Greedy<'a> {
     shortlist: &'a Shortlist,
@@ -82,8 +90,14 @@ pub(super) struct Greedy<'a> {
     /// Weighted cost plus upkeep.
     pub(super) total: f64,
     costs: Vec<f64>,
+    /// Their weighted sum.
+    sum: f64,
     pub(super) chosen: BTreeSet<usize>,
+    /// Bytes that those take.
+    size: f64,
     open: BTreeMap<usize, Open>,
+    /// Those of them that may be worth adding.
+    worthy: BTreeMap<usize, Worth>,
     pub(super) rejected: BTreeMap<usize, Rejection>,
     /// What was added, in this order.
     pub(super) trail: Vec<Choice>,
@@ -111,8 +125,11 @@ impl<'a> Greedy<'a> {
             base: 0.0,
             total: 0.0,
             costs: shortlist.base.clone(),
+            sum: 0.0,
             chosen: BTreeSet::new(),
+            size: 0.0,
             open: open.collect(),
+            worthy: BTreeMap::new(),
             rejected: BTreeMap::new(),
             trail: Vec::new(),
             complete: true,
@@ -156,11 +173,16 @@ impl<'a> Greedy<'a> {
     /// Adds what is worth adding.
     pub(super) fn run(mut self, oracle: &mut dyn Oracle) -> Self {
         self.base = weighted(oracle, &self.shortlist.base);
-        self.total = self.sum(oracle);
+        self.sum = weighted(oracle, &self.costs);
+        self.size = self.chosen.iter().map(|&chosen| oracle.size(chosen)).sum();
         self.hope(oracle, &(0..oracle.statements()).collect());
         while let Some(candidate) = self.best(oracle) {
             self.add(oracle, candidate);
         }
+        let upkeep: f64 = (self.chosen.iter())
+            .map(|&candidate| oracle.upkeep(candidate))
+            .sum();
+        self.total = self.sum + upkeep;
         self
     }
 
@@ -176,69 +198,86 @@ impl<'a> Greedy<'a> {
         better
     }
 
-    fn sum(&self, oracle: &dyn Oracle) -> f64 {
-        let upkeep: f64 = self
-            .chosen
-            .iter()
-            .map(|&candidate| oracle.upkeep(candidate))
-            .sum();
-        weighted(oracle, &self.costs) + upkeep
-    }
-
     /// The next candidate to add.
     fn best(&mut self, oracle: &mut dyn Oracle) -> Option<usize> {
-        let mut worthy = self.worthy(oracle);
         loop {
-            let (best, best_score, best_net) =
-                worthy.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
-            let rivals: Vec<(usize, f64, f64)> = (worthy.iter().copied())
-                .filter(|(candidate, score, _)| {
-                    *candidate != best && *score >= best_score * NEAR_GAIN
+            let (&best, &promised) =
+                (self.worthy.iter()).max_by(|a, b| a.1.score.total_cmp(&b.1.score))?;
+            let rivals: Vec<(usize, f64)> = (self.worthy.iter())
+                .filter(|(candidate, worth)| {
+                    **candidate != best && worth.score >= promised.score * NEAR_GAIN
                 })
+                .map(|(candidate, worth)| (*candidate, worth.net))
                 .collect();
-            let unknown = std::iter::once(best)
-                .chain(rivals.iter().map(|rival| rival.0))
-                .find(|&candidate| !self.is_known(candidate));
-            if let Some(candidate) = unknown {
-                self.look_closer(oracle, candidate);
-                worthy.retain(|entry| entry.0 != candidate);
-                worthy.extend(self.judged(oracle, candidate));
+            let lead = || std::iter::once(best).chain(rivals.iter().map(|rival| rival.0));
+            if let Some(too_much) = lead().find(|&candidate| !self.fits(oracle, candidate)) {
+                self.worthy.remove(&too_much);
                 continue;
             }
-            return (rivals.into_iter())
-                .map(|(candidate, _, net)| (candidate, net))
-                .filter(|&(candidate, net)| self.is_as_good(oracle, candidate, net, best, best_net))
-                .chain([(best, best_net)])
+            if let Some(unknown) = lead().find(|&candidate| !self.is_known(candidate)) {
+                self.look_closer(oracle, unknown);
+                self.judge(oracle, unknown);
+                continue;
+            }
+            return (rivals.iter())
+                .filter(|rival| self.is_as_good(oracle, **rival, (best, promised.net)))
+                .chain([&(best, promised.net)])
                 .min_by(|a, b| {
                     (oracle.size(a.0).total_cmp(&oracle.size(b.0))).then(b.1.total_cmp(&a.1))
                 })
-                .map(|(candidate, _)| candidate);
+                .map(|(candidate, _)| *candidate);
         }
     }
 
-    /// Every candidate that may be worth adding, with its score and net gain as promised; those
-    /// that fall out are rejected with a reason.
-    fn worthy(&mut self, oracle: &dyn Oracle) -> Vec<(usize, f64, f64)> {
-        let open: Vec<usize> = self.open.keys().copied().collect();
-        (open.into_iter())
-            .filter_map(|candidate| self.judged(oracle, candidate))
-            .collect()
+    /// Whether the limits have room for it; if not, that is why it is rejected.
+    fn fits(&mut self, oracle: &dyn Oracle, candidate: usize) -> bool {
+        let replaced = self.replaced_by(oracle, candidate).len();
+        let count = self.chosen.len() - replaced;
+        let reason = if (self.limits.max_indexes).is_some_and(|most| count >= most) {
+            Rejection::Count
+        } else {
+            let size = self.size + self.added_size(oracle, candidate);
+            if self.limits.budget.is_none_or(|budget| size <= budget) {
+                return true;
+            }
+            Rejection::Budget
+        };
+        self.rejected.insert(candidate, reason);
+        false
     }
 
-    fn judged(&mut self, oracle: &dyn Oracle, candidate: usize) -> Option<(usize, f64, f64)> {
-        match self.judge(oracle, candidate) {
+    /// Whether the candidate may be worth adding; if not, why.
+    fn judge(&mut self, oracle: &dyn Oracle, candidate: usize) {
+        match self.net(oracle, candidate) {
             Ok(net) => {
                 let score = match self.by {
                     By::Gain => net,
                     By::GainPerByte => net / self.added_size(oracle, candidate).max(8192.0),
                 };
-                Some((candidate, score, net))
+                self.worthy.insert(candidate, Worth { score, net });
             }
             Err(reason) => {
+                self.worthy.remove(&candidate);
                 self.rejected.insert(candidate, reason);
-                None
             }
         }
+    }
+
+    fn net(&self, oracle: &dyn Oracle, candidate: usize) -> Result<f64, Rejection> {
+        let Some(open) = self.open.get(&candidate) else {
+            return Err(Rejection::NoGain);
+        };
+        let net = open.gross - oracle.upkeep(candidate);
+        if open.gross <= 0.0 {
+            return Err(Rejection::NoGain);
+        }
+        if net <= 0.0 {
+            return Err(Rejection::Upkeep);
+        }
+        if net < self.limits.min_benefit * self.base && !self.speeds_up(oracle, open) {
+            return Err(Rejection::BelowMinimum(net / self.base));
+        }
+        Ok(net)
     }
 
     fn is_known(&self, candidate: usize) -> bool {
@@ -251,7 +290,7 @@ impl<'a> Greedy<'a> {
         let Some(mut open) = self.open.remove(&candidate) else {
             return;
         };
-        let mut configuration = self.chosen.clone();
+        let mut configuration = std::mem::take(&mut self.chosen);
         configuration.insert(candidate);
         let is_hoped = |gain: &Gain| gain.state == State::Hoped;
         if open.gains.iter().any(is_hoped) {
@@ -269,6 +308,8 @@ impl<'a> Greedy<'a> {
             gain.value = self.saving(gain.statement, cost);
             gain.state = State::Known;
         }
+        configuration.remove(&candidate);
+        self.chosen = configuration;
         open.sum_up(oracle);
         self.open.insert(candidate, open);
     }
@@ -325,10 +366,8 @@ impl<'a> Greedy<'a> {
     fn is_as_good(
         &self,
         oracle: &dyn Oracle,
-        candidate: usize,
-        net: f64,
-        best: usize,
-        best_net: f64,
+        (candidate, net): (usize, f64),
+        (best, best_net): (usize, f64),
     ) -> bool {
         let spared = oracle.is_covering(best) && !oracle.is_covering(candidate);
         if spared && best_net - net < self.limits.min_benefit * self.base {
@@ -343,32 +382,6 @@ impl<'a> Greedy<'a> {
                     (self.open.get(&candidate)).map_or(0.0, |open| open.gain_on(gain.statement));
                 cost - other <= NEAR_RESIDUE * (cost - gain.value)
             })
-    }
-
-    fn judge(&self, oracle: &dyn Oracle, candidate: usize) -> Result<f64, Rejection> {
-        let Some(open) = self.open.get(&candidate) else {
-            return Err(Rejection::NoGain);
-        };
-        let net = open.gross - oracle.upkeep(candidate);
-        if open.gross <= 0.0 {
-            return Err(Rejection::NoGain);
-        }
-        if net <= 0.0 {
-            return Err(Rejection::Upkeep);
-        }
-        if net < self.limits.min_benefit * self.base && !self.speeds_up(oracle, open) {
-            return Err(Rejection::BelowMinimum(net / self.base));
-        }
-        let replaced = self.replaced_by(oracle, candidate).len();
-        if (self.limits.max_indexes).is_some_and(|most| self.chosen.len() - replaced >= most) {
-            return Err(Rejection::Count);
-        }
-        let size: f64 = self.chosen.iter().map(|&chosen| oracle.size(chosen)).sum();
-        let added = self.added_size(oracle, candidate);
-        if (self.limits.budget).is_some_and(|budget| size + added > budget) {
-            return Err(Rejection::Budget);
-        }
-        Ok(net)
     }
 
     /// Whether it saves a noteworthy share of a statement that is slow by itself.
@@ -397,52 +410,78 @@ impl<'a> Greedy<'a> {
 
     fn add(&mut self, oracle: &mut dyn Oracle, candidate: usize) {
         let mut touched: BTreeSet<usize> = oracle.affected(candidate).iter().copied().collect();
-        for replaced in self.replaced_by(oracle, candidate) {
-            touched.extend(oracle.affected(replaced));
-            self.chosen.remove(&replaced);
-            self.rejected.insert(replaced, Rejection::NoGain);
+        self.size += self.added_size(oracle, candidate);
+        let replaced = self.replaced_by(oracle, candidate);
+        for replaced in &replaced {
+            touched.extend(oracle.affected(*replaced));
+            self.chosen.remove(replaced);
+            self.rejected.insert(*replaced, Rejection::NoGain);
         }
         self.chosen.insert(candidate);
         self.open.remove(&candidate);
+        self.worthy.remove(&candidate);
         self.rejected.remove(&candidate);
-        let cost_before = weighted(oracle, &self.costs);
+        let cost_before = self.sum;
+        let helped = self.recount(oracle, &touched);
+        self.trail.push(Choice {
+            candidate,
+            cost_before,
+            cost_after: self.sum,
+            helped,
+        });
+        self.hope(oracle, &touched);
+        if !replaced.is_empty() {
+            // What did not fit may do so now.
+            let open: Vec<usize> = self.open.keys().copied().collect();
+            for candidate in open {
+                self.judge(oracle, candidate);
+            }
+        }
+    }
+
+    /// Counts what these statements cost now; those that got cheaper, before and after.
+    fn recount(
+        &mut self,
+        oracle: &mut dyn Oracle,
+        statements: &BTreeSet<usize>,
+    ) -> Vec<(usize, f64, f64)> {
         let mut helped = Vec::new();
-        let configuration = self.chosen.clone();
-        for &statement in &touched {
+        let configuration = std::mem::take(&mut self.chosen);
+        for &statement in statements {
             let after = self.cost(oracle, statement, &configuration, self.adding);
             if let Some(known) = self.costs.get_mut(statement) {
                 if *known - after > *known * NOISE {
                     helped.push((statement, *known, after));
                 }
+                self.sum += oracle.weight(statement) * (after - *known);
                 *known = after;
             }
         }
-        self.trail.push(Choice {
-            candidate,
-            cost_before,
-            cost_after: weighted(oracle, &self.costs),
-            helped,
-        });
-        self.total = self.sum(oracle);
-        self.hope(oracle, &touched);
+        self.chosen = configuration;
+        helped
     }
 
     /// What was known of these statements was so under another configuration.
     fn hope(&mut self, oracle: &dyn Oracle, statements: &BTreeSet<usize>) {
         let of = |values: &[f64], at: usize| values.get(at).copied().unwrap_or_default();
-        for open in self.open.values_mut() {
-            let mut changed = false;
+        let concerned: BTreeSet<usize> = (statements.iter())
+            .filter_map(|statement| self.shortlist.of_statement.get(statement))
+            .flatten()
+            .copied()
+            .collect();
+        for candidate in concerned {
+            let Some(open) = self.open.get_mut(&candidate) else {
+                continue;
+            };
             for gain in &mut open.gains {
                 if statements.contains(&gain.statement) {
                     let floor = of(&self.shortlist.floor, gain.statement);
                     gain.value = (of(&self.costs, gain.statement) - floor).max(0.0);
                     gain.state = State::Hoped;
-                    changed = true;
                 }
             }
-            if changed {
-                open.sum_up(oracle);
-            }
+            open.sum_up(oracle);
+            self.judge(oracle, candidate);
         }
     }
 }
