@@ -8,6 +8,7 @@ mod api;
 mod budget;
 mod candidates;
 mod costs;
+mod counters;
 mod ddl;
 mod estimates;
 mod evidence;
@@ -17,6 +18,7 @@ mod observe;
 mod recommend;
 mod selection;
 mod tables;
+mod upkeep;
 
 use std::time::Duration;
 

@@ -50,7 +50,7 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
     let deadline = started.checked_add(request.time_limit).unwrap_or(started);
     let mut observation = observe::observe(workload, strict, deadline)?;
     let tables = observe::tables(&observation.observed, request)?;
-    let proposals = observe::propose(&observation.observed, &tables, deadline)?;
+    let proposals = observe::propose(&observation.observed, &tables, workload.hours, deadline)?;
     let statements = std::mem::take(&mut observation.observed)
         .into_iter()
         .map(|observed| observed.statement)
