@@ -107,7 +107,8 @@ fn set_target(stats: &mut pg_sys::VacAttrStats, attribute: &mut pg_sys::FormData
     let target = unsafe { pg_sys::default_statistics_target }.min(MAX_TARGET);
     #[cfg(any(feature = "pg15", feature = "pg16"))]
     {
-        attribute.attstattarget = target;
+        // Of another width in 15 than in 16.
+        attribute.attstattarget = target as _;
         stats.attr = attribute;
     }
     #[cfg(not(any(feature = "pg15", feature = "pg16")))]
