@@ -15,6 +15,7 @@ mod helped;
 mod naming;
 mod observe;
 mod recommend;
+mod refusal;
 mod selection;
 mod tables;
 

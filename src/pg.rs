@@ -21,6 +21,7 @@ pub(crate) mod latch;
 pub(crate) mod local;
 pub(crate) mod log;
 pub(crate) mod memory;
+pub(crate) mod operator_classes;
 pub(crate) mod parameters;
 pub(crate) mod parse;
 pub(crate) mod plan;

@@ -247,7 +247,7 @@ fn to_row(rank: i32, row: Recommendation) -> Result<Row> {
         row.commands.ddl,
         row.commands.undo,
         row.commands.steps,
-        "btree",
+        row.method,
         row.kind,
         row.size,
         seconds(row.build_seconds),

@@ -12,6 +12,7 @@ use super::costs::{AdvisedStatement, Proposal};
 use super::ddl;
 use super::estimates::entry_upkeep;
 use super::evidence::{NotPlanned, Rejected, text_hash};
+use super::refusal::refusal;
 use super::tables::{self, Table};
 use crate::error::{Error, Result, abbreviate};
 use crate::pg::catalog;
@@ -25,9 +26,6 @@ use crate::workload::{Workload, WorkloadStatement};
 
 /// Statements left out that evidence names; the rest are counted.
 const MAX_NAMED: usize = 20;
-
-/// Average width above which a key column may have values that no B-tree entry can hold.
-const MAX_KEY_WIDTH: f64 = 255.0;
 
 /// A statement and what the planner knew of its relations.
 pub(super) struct Observed {
@@ -144,17 +142,6 @@ fn plan_as_is(ordinal: usize, source: &WorkloadStatement) -> Result<Vec<Observed
     Ok(observed)
 }
 
-impl candidates::Knowledge for Table {
-    fn may_include(&self, attribute: i16) -> bool {
-        (self.columns.get(&attribute)).is_some_and(|column| column.narrow)
-    }
-
-    fn distinct_values(&self, attribute: i16) -> Option<f64> {
-        catalog::column_statistics(pg_sys::Oid::from(self.oid), attribute)
-            .map(|statistics| statistics.distinct_of(self.tuples))
-    }
-}
-
 /// The tables that candidates may be for.
 pub(super) fn tables(observed: &[Observed], request: &Request) -> Result<BTreeMap<u32, Table>> {
     let oids: BTreeSet<u32> = observed
@@ -192,7 +179,8 @@ pub(super) fn propose(
             continue;
         };
         let ddl = ddl::for_planner(&candidate, table);
-        if let Some(reason) = refusal(&candidate, table) {
+        let sorted = is_sorted_by(&candidate, observed);
+        if let Some(reason) = refusal(&candidate, table, sorted) {
             found
                 .refused
                 .push((candidate.table, Rejected { ddl, reason }));
@@ -252,28 +240,23 @@ fn share_between_statements(
 ) {
     for (candidate, statements) in wanted.iter_mut() {
         pgrx::check_for_interrupts!();
-        let Some(first) = candidate.keys.first().map(|key| key.element.clone()) else {
-            continue;
-        };
         for (number, observed) in observed.iter().enumerate() {
-            let touches = observed.facts.iter().any(|facts| {
-                facts.table == candidate.table
-                    && may_be_read(candidate, facts)
-                    && (facts.clauses.iter().any(|clause| clause.element == first)
-                        || facts
-                            .or_arms
-                            .iter()
-                            .flatten()
-                            .any(|clause| clause.element == first)
-                        || facts.orders.iter().any(|order| {
-                            order.first().is_some_and(|column| column.element == first)
-                        }))
-            });
+            let touches = (observed.facts.iter())
+                .any(|facts| candidate.concerns(facts) && may_be_read(candidate, facts));
             if touches {
                 statements.insert(number);
             }
         }
     }
+}
+
+/// Whether a statement wants rows in the order of the candidate's first column.
+fn is_sorted_by(candidate: &Candidate, observed: &[Observed]) -> bool {
+    let first = candidate.keys.first().map(|key| &key.element);
+    (observed.iter().flat_map(|observed| &observed.facts))
+        .filter(|facts| facts.table == candidate.table)
+        .flat_map(|facts| &facts.orders)
+        .any(|order| order.first().map(|column| &column.element) == first)
 }
 
 /// Whether a statement's conditions may imply the candidate's predicate.
@@ -282,29 +265,6 @@ fn may_be_read(candidate: &Candidate, facts: &RelationFacts) -> bool {
         let is_part = |condition: &Condition| predicate.contains(&*condition.sql);
         facts.conditions.iter().any(is_part)
     })
-}
-
-/// Why a candidate is not even shown to the planner.
-fn refusal(candidate: &Candidate, table: &Table) -> Option<String> {
-    let serving = (table.indexes.iter()).find(|index| {
-        let predicate = index.predicate.as_deref();
-        candidate.is_served_by(&index.keys(), &index.columns(), predicate)
-    });
-    if let Some(index) = serving {
-        return Some(format!("index {} serves it already", index.name));
-    }
-    let wide = (candidate.keys.iter())
-        .filter_map(|key| key.element.attribute())
-        .find(|attribute| {
-            let narrow = (table.columns.get(attribute)).is_some_and(|column| column.narrow);
-            !narrow
-                && catalog::average_width(pg_sys::Oid::from(table.oid), *attribute) > MAX_KEY_WIDTH
-        })?;
-    let name = (table.columns.get(&wide)).map(|column| column.name.as_str());
-    Some(format!(
-        "values of column \"{}\" may be too long for a B-tree",
-        name.unwrap_or_default()
-    ))
 }
 
 /// Checks the command as the table's owner, in a security-restricted operation: whoever may

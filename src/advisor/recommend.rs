@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::Request;
-use super::costs::{Costs, Proposal};
+use super::costs::Costs;
 use super::ddl::{self, Commands};
 use super::estimates::build_seconds;
 use super::evidence::{Evidence, HelpedStatement, NotPlanned, Rejected, text_hash};
@@ -22,6 +22,7 @@ const MAX_REJECTED: usize = 20;
 pub(super) struct Recommendation {
     pub(super) table: u32,
     pub(super) commands: Commands,
+    pub(super) method: &'static str,
     pub(super) kind: &'static str,
     pub(super) size: i64,
     pub(super) build_seconds: f64,
@@ -124,12 +125,22 @@ impl Writer<'_> {
     ) -> Recommendation {
         let helped = helped::helped(costs, choice, ranked);
         let evidence = self.evidence(costs, named_statements(&helped, named), table.oid);
-        let (kind, size, upkeep) = (costs.proposals.get(choice.candidate))
-            .map_or(("btree", 0, 0.0), |p| (kind_of(p), p.size, p.upkeep));
+        let (method, kind, size, upkeep) = (costs.proposals.get(choice.candidate)).map_or(
+            ("btree", "single-column", 0, 0.0),
+            |p| {
+                (
+                    p.candidate.method.name(),
+                    p.candidate.kind(),
+                    p.size,
+                    p.upkeep,
+                )
+            },
+        );
         // Adding zero turns the empty sum's -0 into 0.
         let share = |part: f64| if base > 0.0 { part / base + 0.0 } else { 0.0 };
         Recommendation {
             table: table.oid,
+            method,
             kind,
             size,
             build_seconds: build_seconds(table.bytes, table.tuples, size as f64),
@@ -208,18 +219,6 @@ fn named_statements(helped: &[Helped], named: &BTreeMap<usize, String>) -> Vec<H
                 .collect(),
         })
         .collect()
-}
-
-fn kind_of(proposal: &Proposal) -> &'static str {
-    let candidate = &proposal.candidate;
-    let has_expression = (candidate.keys.iter()).any(|key| key.element.attribute().is_none());
-    match candidate.keys.len() {
-        _ if candidate.predicate.is_some() => "partial",
-        _ if has_expression => "expression",
-        _ if !candidate.included.is_empty() => "covering",
-        1 => "single-column",
-        _ => "multicolumn",
-    }
 }
 
 fn rejection_text(rejection: Rejection) -> String {

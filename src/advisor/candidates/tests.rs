@@ -1,12 +1,35 @@
 use super::*;
+use crate::pg::relation_facts::{ClauseKind, Compared, Condition};
 use proptest::prelude::*;
+
+/// A B-tree on columns.
+fn ordered(keys: &[i16], included: &[i16]) -> Candidate {
+    Candidate {
+        table: 1,
+        method: IndexMethod::Btree,
+        keys: (keys.iter())
+            .map(|column| Key::ascending(Element::Column(*column)))
+            .collect(),
+        included: included.to_vec(),
+        predicate: None,
+        aim: Aim::Ordered,
+    }
+}
 
 /// Which columns may be stored, and how many values each has.
 struct Known(fn(i16) -> bool, Option<f64>);
 
 impl Knowledge for Known {
-    fn may_include(&self, attribute: i16) -> bool {
-        self.0(attribute)
+    fn most_bytes(&self, attribute: i16) -> Option<f64> {
+        self.0(attribute).then_some(8.0)
+    }
+
+    fn width(&self, _: i16) -> f64 {
+        8.0
+    }
+
+    fn correlation(&self, _: i16) -> Option<f64> {
+        None
     }
 
     fn distinct_values(&self, _: i16) -> Option<f64> {
@@ -21,6 +44,7 @@ fn clause(attribute: i16, kind: ClauseKind, selectivity: f64) -> Clause {
     Clause {
         element: Element::Column(attribute),
         kind,
+        class: None,
         selectivity: Some(selectivity),
     }
 }
@@ -113,25 +137,26 @@ fn hundreds_of_columns_make_a_bounded_number_of_candidates() {
         clauses: clauses.collect(),
         ..RelationFacts::default()
     };
-    assert!(keys_of(&facts).len() <= MAX_SEQUENCES);
+    assert!(keys_of(&facts).len() <= btree::MAX_SEQUENCES);
 }
 
 #[test]
 fn an_existing_index_serves_a_prefix_and_its_mirror_image() {
-    let candidate = Candidate {
-        table: 1,
-        keys: vec![Key::ascending(Element::Column(1))],
-        included: vec![],
-        predicate: None,
-    };
+    let candidate = ordered(&[1], &[]);
     let existing = [
         Key::ascending(Element::Column(1)),
         Key::ascending(Element::Column(2)),
     ];
-    assert!(candidate.is_served_by(&existing, &[1, 2], None));
+    let shape = |keys| Shape {
+        method: IndexMethod::Btree,
+        keys,
+        columns: &[1, 2],
+        predicate: None,
+    };
+    assert!(candidate.is_served_by(shape(&existing)));
     let mirrored = existing.clone().map(Key::turned_around);
-    assert!(candidate.is_served_by(&mirrored, &[1, 2], None));
-    assert!(!candidate.is_served_by(&existing[1..], &[2], None));
+    assert!(candidate.is_served_by(shape(&mirrored)));
+    assert!(!candidate.is_served_by(shape(&existing[1..])));
 }
 
 proptest! {
