@@ -95,7 +95,7 @@ fn is_unreadable_utility(text: &str, error: &Error) -> bool {
 }
 
 impl Observation {
-    fn leave_out(&mut self, source: &WorkloadStatement, error: &Error) {
+    pub(super) fn leave_out(&mut self, source: &WorkloadStatement, error: &Error) {
         self.not_planned_count += 1;
         if self.not_planned.len() < MAX_NAMED {
             self.not_planned.push(NotPlanned {
@@ -110,7 +110,7 @@ impl Observation {
 
 /// Plans each variant of a statement; one whose values make planning fail, as by a division by
 /// zero, leaves its weight to the plan without values.
-fn plan_as_is(ordinal: usize, source: &WorkloadStatement) -> Result<Vec<Observed>> {
+pub(super) fn plan_as_is(ordinal: usize, source: &WorkloadStatement) -> Result<Vec<Observed>> {
     let source = Rc::new(source.clone());
     let observe = |variant: Variant| {
         let (base, mut facts) = variant.run(whatif::plan_and_observe)?;

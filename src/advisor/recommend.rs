@@ -8,6 +8,7 @@ use super::costs::Costs;
 use super::ddl::{self, Commands};
 use super::estimates::build_seconds;
 use super::evidence::{Evidence, HelpedStatement, NotPlanned, Rejected, text_hash};
+use super::foreign_keys;
 use super::helped::{self, Helped};
 use super::observe::{self, Observation};
 use super::selection::{self, Choice, Outcome, Rejection};
@@ -50,6 +51,7 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
     let started = Instant::now();
     let deadline = started.checked_add(request.time_limit).unwrap_or(started);
     let mut observation = observe::observe(workload, strict, deadline)?;
+    foreign_keys::follow(&mut observation, deadline)?;
     let tables = observe::tables(&observation.observed, request)?;
     let proposals = observe::propose(&observation.observed, &tables, deadline)?;
     let statements = std::mem::take(&mut observation.observed)

@@ -106,6 +106,20 @@ fn without_outer_parentheses(sql: &str) -> &str {
 }
 
 impl Table {
+    /// Whether the planner knows how many rows there are, and anything of their values.
+    pub(crate) fn is_analysed(&self) -> bool {
+        let table = pg_sys::Oid::from(self.oid);
+        let mut columns = self.columns.keys();
+        self.counted && columns.any(|&column| catalog::column_statistics(table, column).is_some())
+    }
+
+    /// Whether the rows of the last ANALYZE had all different values of a column, and no nulls.
+    pub(crate) fn has_no_value_twice(&self, column: i16) -> bool {
+        catalog::column_statistics(pg_sys::Oid::from(self.oid), column).is_some_and(|statistics| {
+            statistics.distinct == -1.0 && statistics.null_fraction == 0.0
+        })
+    }
+
     /// Whether it is a partitioned table.
     pub(crate) fn is_partitioned(&self) -> bool {
         self.kind == "p"
