@@ -23,6 +23,9 @@ mod tables;
 
 use std::time::Duration;
 
+#[cfg(any(test, feature = "pg_test"))]
+pub(crate) use api::hints_for;
+
 use selection::Limits;
 
 /// What the caller allows and asks for.

@@ -99,6 +99,10 @@ mod values_tests;
 mod whatif_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/whatif_methods.rs"]
+mod whatif_methods_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/whatif_session.rs"]
 mod whatif_session_tests;
 

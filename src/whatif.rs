@@ -7,6 +7,7 @@
 mod api;
 mod btree;
 mod hypothetical;
+mod methods;
 pub(crate) mod scope;
 pub(crate) mod session;
 mod size;

@@ -1,7 +1,7 @@
 //! What helps more than an index of the tables as they are, or is in the way of one: for a person
-//! to decide. Pure, but for what [`Surroundings`] says of the database.
+//! to decide.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidates::{Knowledge, MAX_COLUMNS};
 use super::tables::Table;
@@ -32,16 +32,16 @@ const PROSE: f64 = 100.0;
 
 /// What is the same for all tables of the database.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-pub(crate) struct Surroundings {
+struct Surroundings {
     /// Whether `CREATE EXTENSION pg_trgm` would find it.
-    pub(crate) trigrams_available: bool,
+    trigrams_available: bool,
     /// `default_text_search_config`
-    pub(crate) text_search: String,
+    text_search: String,
 }
 
 impl Surroundings {
     /// Those of the current database.
-    pub(crate) fn read() -> Result<Self> {
+    fn read() -> Result<Self> {
         spi::json(
             "SELECT jsonb_build_object(
                'trigrams_available', EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_trgm'),
@@ -51,12 +51,23 @@ impl Surroundings {
     }
 }
 
+/// The hints for a workload, each once, those of the tables themselves first.
+pub(crate) fn collect<'a>(
+    facts: impl IntoIterator<Item = &'a RelationFacts>,
+    tables: &BTreeMap<u32, Table>,
+) -> Result<Vec<Hint>> {
+    let around = Surroundings::read()?;
+    let mut hints: Vec<Hint> = tables.values().filter_map(of_table).collect();
+    let of_relations: BTreeSet<Hint> = (facts.into_iter())
+        .filter_map(|facts| Some((facts, tables.get(&facts.table)?)))
+        .flat_map(|(facts, table)| of_relation(facts, table, &around))
+        .collect();
+    hints.extend(of_relations);
+    Ok(hints)
+}
+
 /// Hints that follow from one relation of one statement.
-pub(crate) fn of_relation(
-    facts: &RelationFacts,
-    table: &Table,
-    around: &Surroundings,
-) -> BTreeSet<Hint> {
+fn of_relation(facts: &RelationFacts, table: &Table, around: &Surroundings) -> BTreeSet<Hint> {
     let writer = Writer { table, around };
     let mut hints = BTreeSet::new();
     if facts.pages >= MIN_PAGES {
@@ -72,7 +83,7 @@ pub(crate) fn of_relation(
 }
 
 /// Hints that follow from a table's state.
-pub(crate) fn of_table(table: &Table) -> Option<Hint> {
+fn of_table(table: &Table) -> Option<Hint> {
     (!table.is_analysed()).then(|| Hint {
         table: table.oid,
         kind: "analyze",

@@ -10,6 +10,7 @@ use super::estimates::build_seconds;
 use super::evidence::{Evidence, HelpedStatement, NotPlanned, Rejected, text_hash};
 use super::foreign_keys;
 use super::helped::{self, Helped};
+use super::hints::{self, Hint};
 use super::observe::{self, Observation};
 use super::selection::{self, Choice, Outcome, Rejection};
 use super::tables::Table;
@@ -44,6 +45,8 @@ pub(super) struct Advice {
     pub(super) not_planned: Vec<NotPlanned>,
     pub(super) not_planned_count: usize,
     pub(super) complete: bool,
+    /// What a person could do besides.
+    pub(super) hints: Vec<Hint>,
 }
 
 /// Advises on `workload`; with `strict`, a statement that cannot be planned is an error.
@@ -53,6 +56,8 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
     let mut observation = observe::observe(workload, strict, deadline)?;
     foreign_keys::follow(&mut observation, deadline)?;
     let tables = observe::tables(&observation.observed, request)?;
+    let facts = observation.observed.iter().flat_map(|one| &one.facts);
+    let hints = hints::collect(facts, &tables)?;
     let proposals = observe::propose(&observation.observed, &tables, deadline)?;
     let statements = std::mem::take(&mut observation.observed)
         .into_iter()
@@ -75,6 +80,7 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
         complete: writer.complete,
         not_planned_count: observation.not_planned_count,
         not_planned: observation.not_planned,
+        hints,
     })
 }
 

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::pg::operator_classes::IndexMethod;
 use crate::pg::relation_facts::Element;
 use crate::pg::spi;
-use crate::pg::{catalog, deparse};
+use crate::pg::{catalog, column_order, deparse};
 
 /// A table that may get an index.
 #[derive(Debug, Clone, Deserialize)]
@@ -174,7 +174,7 @@ impl Knowledge for Table {
     }
 
     fn correlation(&self, attribute: i16) -> Option<f64> {
-        catalog::correlation(pg_sys::Oid::from(self.oid), attribute)
+        column_order::correlation(pg_sys::Oid::from(self.oid), attribute)
     }
 }
 

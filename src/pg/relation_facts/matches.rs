@@ -7,7 +7,7 @@ use pgrx::{PgList, pg_sys};
 use super::elements::{Operand, without_relabels};
 use super::patterns::{self, Language};
 use super::{Clause, ClauseKind, Match, Purpose, Reader};
-use crate::pg::catalog;
+use crate::pg::column_order;
 use crate::pg::compat::tag;
 use crate::pg::operator_classes::{self, IndexMethod, Subject, UsableClass};
 
@@ -165,7 +165,7 @@ impl Reader {
             if !patterns::begins_literally(language, &pattern?) {
                 return None;
             }
-            if catalog::compares_bytes(found.operand.collation) {
+            if column_order::compares_bytes(found.operand.collation) {
                 return Some(range(found.operand, None));
             }
             let class = operator_classes::pattern_class(found.operand.type_oid)?;
@@ -184,7 +184,7 @@ impl Reader {
             let args = PgList::<pg_sys::Node>::from_pg((*clause).args);
             let pattern = known_text(args.get_ptr(1)?)?;
             let operand = self.operand(args.get_ptr(0)?)?;
-            let class = match catalog::compares_bytes(operand.collation) {
+            let class = match column_order::compares_bytes(operand.collation) {
                 true => None,
                 false => Some(operator_classes::pattern_class(operand.type_oid)?),
             };
