@@ -24,7 +24,7 @@ mod tables;
 use std::time::Duration;
 
 #[cfg(any(test, feature = "pg_test"))]
-pub(crate) use api::hints_for;
+pub(crate) use {api::hints_for, hints::Hint};
 
 use selection::Limits;
 

@@ -244,7 +244,7 @@ const KEYS: &str = "
         'parent', k.confkey[i], 'child', quote_ident(a.attname),
         'parent_type', format_type(p.atttypid, NULL),
         'operator', format('%I.%s', o_n.nspname, o.oprname),
-        'set_on_delete', coalesce(to_jsonb(k) -> 'confdelsetcols' @> to_jsonb(k.conkey[i]), true)) ORDER BY i)
+        'set_on_delete', coalesce(k.conkey[i] = ANY (k.confdelsetcols), true)) ORDER BY i)
         FROM generate_subscripts(k.conkey, 1) AS i
         JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[i]
         JOIN pg_attribute p ON p.attrelid = k.confrelid AND p.attnum = k.confkey[i]

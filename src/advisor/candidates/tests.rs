@@ -329,7 +329,7 @@ fn the_smaller_class_of_jsonb_is_for_statements_that_need_no_more() {
     let path = class(IndexMethod::Gin, Some("jsonb_path_ops"), Subject::Jsonb);
     let all = class(IndexMethod::Gin, None, Subject::Jsonb);
     let contains = search(1, 10, &[all.clone(), path.clone()]);
-    let exists = search(1, 11, &[all.clone()]);
+    let exists = search(1, 11, std::slice::from_ref(&all));
     assert_eq!(
         others(vec![contains.clone()]),
         [(IndexMethod::Gin, Some("jsonb_path_ops".to_owned()), "jsonb")]
@@ -471,4 +471,34 @@ fn two_btrees_become_one_where_the_keys_of_one_begin_the_other() {
         ..ordered(&[1], &[2])
     };
     assert!(merged(&elsewhere, &ordered(&[1, 3], &[])).is_empty());
+}
+
+#[test]
+fn rows_of_a_kind_may_be_searched_by_any_method_but_block_ranges() {
+    let deleted = Condition {
+        with: Compared::Null,
+        ..condition("(deleted_at IS NULL)", 2, 0.1)
+    };
+    let scalar = Match {
+        purpose: Purpose::Range,
+        ..search(3, 11, &[class(IndexMethod::Brin, None, Subject::Other)])
+    };
+    let facts = RelationFacts {
+        matches: vec![
+            search(1, 10, &[class(IndexMethod::Gin, None, Subject::Jsonb)]),
+            scalar,
+        ],
+        conditions: vec![deleted],
+        tuples: 5e6,
+        ..RelationFacts::default()
+    };
+    let all = generate(&facts, &LONG_AND_APPENDED);
+    let partial = |method| {
+        let of_method = all.iter().filter(|candidate| candidate.method == method);
+        of_method
+            .map(|candidate| candidate.predicate.is_some())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(partial(IndexMethod::Gin), [false, true]);
+    assert_eq!(partial(IndexMethod::Brin), [false]);
 }
