@@ -1,6 +1,8 @@
 //! Which operator classes an index could have so that an operator is searched for, or sorted by.
 //! Read from the caches of `pg_amop` and `pg_opclass`: whatever an extension adds is found.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::CStr;
 use std::rc::Rc;
 
@@ -96,14 +98,26 @@ pub(crate) struct UsableClass {
     pub(crate) subject: Subject,
 }
 
-/// Classes with which `operator` can be searched for in values of `left`.
-pub(crate) fn searching(operator: pg_sys::Oid, left: pg_sys::Oid) -> Vec<UsableClass> {
-    usable(operator, left, pg_sys::AMOP_SEARCH)
-}
+/// Classes looked up already, for as long as the catalogs cannot change: one reading of a query.
+#[derive(Default)]
+pub(crate) struct Classes(RefCell<HashMap<(pg_sys::Oid, pg_sys::Oid, u8), Rc<[UsableClass]>>>);
 
-/// Classes with which rows come in the order of `operator` applied to values of `left`.
-pub(crate) fn ordering(operator: pg_sys::Oid, left: pg_sys::Oid) -> Vec<UsableClass> {
-    usable(operator, left, pg_sys::AMOP_ORDER)
+impl Classes {
+    /// Classes with which `operator` can be searched for in values of `left`.
+    pub(crate) fn searching(&self, operator: pg_sys::Oid, left: pg_sys::Oid) -> Rc<[UsableClass]> {
+        self.usable(operator, left, pg_sys::AMOP_SEARCH)
+    }
+
+    /// Classes with which rows come in the order of `operator` applied to values of `left`.
+    pub(crate) fn ordering(&self, operator: pg_sys::Oid, left: pg_sys::Oid) -> Rc<[UsableClass]> {
+        self.usable(operator, left, pg_sys::AMOP_ORDER)
+    }
+
+    fn usable(&self, operator: pg_sys::Oid, left: pg_sys::Oid, purpose: u8) -> Rc<[UsableClass]> {
+        let mut known = self.0.borrow_mut();
+        let classes = known.entry((operator, left, purpose));
+        (classes.or_insert_with(|| usable(operator, left, purpose).into())).clone()
+    }
 }
 
 /// Whether rows can be sorted by distance with `operator` and some operator class.

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use pgrx::pg_sys;
 
 use super::catalog;
-use super::operator_classes::UsableClass;
+use super::operator_classes::{Classes, UsableClass};
 
 /// The facts of one relation in one query, free of pointers.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -261,7 +261,11 @@ pub(crate) unsafe fn read(
         {
             return None;
         }
-        let reader = Reader { root, rel };
+        let reader = Reader {
+            root,
+            rel,
+            classes: Classes::default(),
+        };
         let (tuples, pages) = size(rel);
         let mut facts = RelationFacts {
             table: (*entry).relid.to_u32(),
@@ -324,4 +328,5 @@ unsafe fn is_partition_of_planned_table(
 struct Reader {
     root: *mut pg_sys::PlannerInfo,
     rel: *mut pg_sys::RelOptInfo,
+    classes: Classes,
 }

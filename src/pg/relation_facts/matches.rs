@@ -43,7 +43,7 @@ impl Reader {
                         // A pattern that is not known may be one that no index can look for.
                         return None;
                     }
-                    served(found.operand, found.operator, selectivity)
+                    self.served(found.operand, found.operator, selectivity)
                 }
                 pg_sys::NodeTag::T_ScalarArrayOpExpr => {
                     let clause = clause.cast::<pg_sys::ScalarArrayOpExpr>();
@@ -53,7 +53,7 @@ impl Reader {
                         && !self.mentions_this_relation(args.get_ptr(1)?)
                         && language((*clause).opfuncid).is_none();
                     usable
-                        .then(|| served(operand, (*clause).opno, selectivity))
+                        .then(|| self.served(operand, (*clause).opno, selectivity))
                         .flatten()
                 }
                 pg_sys::NodeTag::T_FuncExpr => self.supported(clause.cast(), selectivity),
@@ -131,12 +131,14 @@ impl Reader {
                 return None;
             }
             let found = self.sides(clause.cast())?;
-            let classes = operator_classes::ordering(found.operator, found.operand.type_oid);
+            let classes = self
+                .classes
+                .ordering(found.operator, found.operand.type_oid);
             (!classes.is_empty()).then_some(Match {
                 element: found.operand.element,
                 operator: found.operator.to_u32(),
                 purpose: Purpose::Order,
-                classes,
+                classes: classes.to_vec(),
                 selectivity: None,
             })
         }
@@ -196,33 +198,38 @@ impl Reader {
             })
         }
     }
-}
 
-/// How indexes serve `operator` on `operand`: what a B-tree can do, others do in two cases only.
-fn served(operand: Operand, operator: pg_sys::Oid, selectivity: Option<f64>) -> Option<Match> {
-    let mut classes = operator_classes::searching(operator, operand.type_oid);
-    let purpose = match super::clauses::strategy(&operand, operator) {
-        None => Purpose::Search,
-        Some(strategy) => {
-            let is_plain = |class: &UsableClass| match class.method {
-                IndexMethod::Hash | IndexMethod::Brin => class.class.is_none(),
-                IndexMethod::Gin => class.subject == Subject::Array,
-                _ => false,
-            };
-            classes.retain(is_plain);
-            match strategy == super::clauses::EQUAL {
-                true => Purpose::Equality,
-                false => Purpose::Range,
+    /// How indexes serve `operator` on `operand`: what a B-tree can do, others do in two cases only.
+    fn served(
+        &self,
+        operand: Operand,
+        operator: pg_sys::Oid,
+        selectivity: Option<f64>,
+    ) -> Option<Match> {
+        let mut classes = self.classes.searching(operator, operand.type_oid).to_vec();
+        let purpose = match super::clauses::strategy(&operand, operator) {
+            None => Purpose::Search,
+            Some(strategy) => {
+                let is_plain = |class: &UsableClass| match class.method {
+                    IndexMethod::Hash | IndexMethod::Brin => class.class.is_none(),
+                    IndexMethod::Gin => class.subject == Subject::Array,
+                    _ => false,
+                };
+                classes.retain(is_plain);
+                match strategy == super::clauses::EQUAL {
+                    true => Purpose::Equality,
+                    false => Purpose::Range,
+                }
             }
-        }
-    };
-    (!classes.is_empty()).then_some(Match {
-        element: operand.element,
-        operator: operator.to_u32(),
-        purpose,
-        classes,
-        selectivity,
-    })
+        };
+        (!classes.is_empty()).then_some(Match {
+            element: operand.element,
+            operator: operator.to_u32(),
+            purpose,
+            classes,
+            selectivity,
+        })
+    }
 }
 
 /// The pattern that `operator` compares with, if it is such an operator.

@@ -7,7 +7,7 @@ use pgrx::{PgList, pg_sys};
 use super::matches::pattern_match;
 use super::{Element, Obstacle, Reader, patterns};
 use crate::pg::compat::tag;
-use crate::pg::operator_classes::{self, Subject};
+use crate::pg::operator_classes::Subject;
 
 impl Reader {
     /// What stands in the way of an index for `clause`.
@@ -34,7 +34,9 @@ impl Reader {
             if patterns::begins_literally(matched.language, &pattern) {
                 return None;
             }
-            let classes = operator_classes::searching(found.operator, found.operand.type_oid);
+            let classes = self
+                .classes
+                .searching(found.operator, found.operand.type_oid);
             Some(Obstacle::PatternAnywhere {
                 element: found.operand.element,
                 word: patterns::word(matched.language, &pattern).is_some(),
