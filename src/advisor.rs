@@ -12,15 +12,22 @@ mod counters;
 mod ddl;
 mod estimates;
 mod evidence;
+mod foreign_keys;
 mod helped;
+mod hints;
 mod naming;
 mod observe;
+mod propose;
 mod recommend;
+mod refusal;
 mod selection;
 mod tables;
 mod upkeep;
 
 use std::time::Duration;
+
+#[cfg(any(test, feature = "pg_test"))]
+pub(crate) use {api::hints_for, hints::Hint};
 
 use selection::Limits;
 

@@ -83,6 +83,10 @@ mod advisor_choice_tests;
 mod advisor_kinds_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor_methods.rs"]
+mod advisor_methods_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/index_definitions.rs"]
 mod index_definitions_tests;
 
@@ -97,6 +101,10 @@ mod values_tests;
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/whatif.rs"]
 mod whatif_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/whatif_methods.rs"]
+mod whatif_methods_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/whatif_session.rs"]

@@ -247,7 +247,7 @@ fn to_row(rank: i32, row: Recommendation) -> Result<Row> {
         row.commands.ddl,
         row.commands.undo,
         row.commands.steps,
-        "btree",
+        row.method,
         row.kind,
         row.size,
         seconds(row.build_seconds),
@@ -265,4 +265,21 @@ fn to_row(rank: i32, row: Recommendation) -> Result<Row> {
 fn seconds(seconds: f64) -> Interval {
     let micros = (seconds * 1e6).clamp(0.0, 9e18);
     Interval::from_micros(micros as i64)
+}
+
+/// What a person could do besides making indexes, for tests.
+#[cfg(any(test, feature = "pg_test"))]
+pub(crate) fn hints_for(query: &str) -> Result<Vec<super::hints::Hint>> {
+    let limits = Limits {
+        budget: None,
+        max_indexes: None,
+        min_benefit: 0.01,
+    };
+    let request = Request {
+        limits,
+        schemas: None,
+        time_limit: Duration::from_secs(60),
+    };
+    let workload = source::given(&[query.to_owned()], None)?;
+    Ok(recommend(&workload, &request, true)?.hints)
 }

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::Request;
-use super::costs::{Costs, Proposal};
+use super::costs::Costs;
 use super::ddl::{self, Commands};
 use super::estimates::build_seconds;
 use super::evidence::{Evidence, HelpedStatement, NotPlanned, Rejected, text_hash};
+use super::foreign_keys;
 use super::helped::{self, Helped};
+use super::hints::{self, Hint};
 use super::observe::{self, Observation};
+use super::propose::Proposer;
 use super::selection::{self, Choice, Outcome, Rejection};
 use super::tables::Table;
 use crate::error::{Result, abbreviate};
@@ -22,6 +25,7 @@ const MAX_REJECTED: usize = 20;
 pub(super) struct Recommendation {
     pub(super) table: u32,
     pub(super) commands: Commands,
+    pub(super) method: &'static str,
     pub(super) kind: &'static str,
     pub(super) size: i64,
     pub(super) build_seconds: f64,
@@ -42,6 +46,8 @@ pub(super) struct Advice {
     pub(super) not_planned: Vec<NotPlanned>,
     pub(super) not_planned_count: usize,
     pub(super) complete: bool,
+    /// What a person could do besides.
+    pub(super) hints: Vec<Hint>,
 }
 
 /// Advises on `workload`; with `strict`, a statement that cannot be planned is an error.
@@ -49,13 +55,17 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
     let started = Instant::now();
     let deadline = started.checked_add(request.time_limit).unwrap_or(started);
     let mut observation = observe::observe(workload, strict, deadline)?;
+    foreign_keys::follow(&mut observation, deadline)?;
     let tables = observe::tables(&observation.observed, request)?;
-    let proposals = observe::propose(&observation.observed, &tables, workload.hours, deadline)?;
+    let facts = observation.observed.iter().flat_map(|one| &one.facts);
+    let hints = hints::collect(facts, &tables)?;
+    let proposer = Proposer::new(&observation.observed, &tables, workload.hours)?;
+    let proposals = proposer.propose(&observation.observed, deadline);
     let statements = std::mem::take(&mut observation.observed)
         .into_iter()
         .map(|observed| observed.statement)
         .collect();
-    let mut costs = Costs::new(statements, proposals.proposals, deadline);
+    let mut costs = Costs::new(statements, proposals.proposals, proposer, deadline);
     let outcome = selection::select(&mut costs, &request.limits);
     let mut writer = Writer {
         workload,
@@ -72,6 +82,7 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
         complete: writer.complete,
         not_planned_count: observation.not_planned_count,
         not_planned: observation.not_planned,
+        hints,
     })
 }
 
@@ -87,7 +98,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn recommendations(&mut self, costs: &mut Costs) -> Result<Vec<Recommendation>> {
+    fn recommendations(&mut self, costs: &mut Costs<'_>) -> Result<Vec<Recommendation>> {
         let base = self
             .outcome
             .chosen
@@ -114,7 +125,7 @@ impl Writer<'_> {
     #[allow(clippy::too_many_arguments)]
     fn one(
         &self,
-        costs: &mut Costs,
+        costs: &mut Costs<'_>,
         choice: &Choice,
         commands: Commands,
         table: &Table,
@@ -124,12 +135,22 @@ impl Writer<'_> {
     ) -> Recommendation {
         let helped = helped::helped(costs, choice, ranked);
         let evidence = self.evidence(costs, named_statements(&helped, named), table.oid);
-        let (kind, size, upkeep) = (costs.proposals.get(choice.candidate))
-            .map_or(("btree", 0, 0.0), |p| (kind_of(p), p.size, p.upkeep));
+        let (method, kind, size, upkeep) = (costs.proposals.get(choice.candidate)).map_or(
+            ("btree", "single-column", 0, 0.0),
+            |p| {
+                (
+                    p.candidate.method.name(),
+                    p.candidate.kind(),
+                    p.size,
+                    p.upkeep,
+                )
+            },
+        );
         // Adding zero turns the empty sum's -0 into 0.
         let share = |part: f64| if base > 0.0 { part / base + 0.0 } else { 0.0 };
         Recommendation {
             table: table.oid,
+            method,
             kind,
             size,
             build_seconds: build_seconds(table.bytes, table.tuples, size as f64),
@@ -157,7 +178,7 @@ impl Writer<'_> {
         Some(milliseconds / 1000.0 / hours.max(1.0 / 3600.0))
     }
 
-    fn evidence(&self, costs: &Costs, helped: Vec<HelpedStatement>, table: u32) -> Evidence {
+    fn evidence(&self, costs: &Costs<'_>, helped: Vec<HelpedStatement>, table: u32) -> Evidence {
         let planner = (self.outcome.rejected.iter()).filter_map(|(&candidate, rejection)| {
             let proposal = costs.proposals.get(candidate)?;
             (proposal.candidate.table == table).then(|| Rejected {
@@ -208,18 +229,6 @@ fn named_statements(helped: &[Helped], named: &BTreeMap<usize, String>) -> Vec<H
                 .collect(),
         })
         .collect()
-}
-
-fn kind_of(proposal: &Proposal) -> &'static str {
-    let candidate = &proposal.candidate;
-    let has_expression = (candidate.keys.iter()).any(|key| key.element.attribute().is_none());
-    match candidate.keys.len() {
-        _ if candidate.predicate.is_some() => "partial",
-        _ if has_expression => "expression",
-        _ if !candidate.included.is_empty() => "covering",
-        1 => "single-column",
-        _ => "multicolumn",
-    }
 }
 
 fn rejection_text(rejection: Rejection) -> String {
