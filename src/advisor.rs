@@ -4,6 +4,7 @@
 //! of every relation. *Decide*: candidates are combined from that and chosen together; every
 //! cost comes from the planner. Nothing is applied here: a recommendation is commands.
 
+mod advice;
 mod api;
 mod budget;
 mod candidates;
@@ -11,12 +12,20 @@ mod costs;
 mod ddl;
 mod estimates;
 mod evidence;
+mod existing;
+mod explain;
 mod helped;
+mod migration;
 mod naming;
 mod observe;
 mod recommend;
+mod redundant;
 mod selection;
+mod shape;
 mod tables;
+mod verdict;
+mod wording;
+mod writer;
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 /// The `evidence` column.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub(crate) struct Evidence {
     /// Where the workload comes from.
     pub(crate) workload: &'static str,
@@ -21,6 +21,9 @@ pub(crate) struct Evidence {
     pub(crate) complete: bool,
     /// The statements that the index helps.
     pub(crate) statements: Vec<HelpedStatement>,
+    /// Existing indexes that the steps drop, as it does what they do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) replaces: Vec<Replaced>,
     /// Other candidates on the same table and why they were not chosen.
     pub(crate) rejected: Vec<Rejected>,
     /// Statements left out, and why.
@@ -44,11 +47,42 @@ pub(crate) struct HelpedStatement {
     pub(crate) indexes_used: Vec<String>,
 }
 
+/// An existing index that is not needed any more.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Replaced {
+    pub(crate) index: String,
+    pub(crate) ddl: String,
+    pub(crate) size_bytes: i64,
+}
+
 /// A candidate that was not chosen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Rejected {
     pub(crate) ddl: String,
     pub(crate) reason: String,
+    /// The existing index that serves it.
+    #[serde(skip)]
+    pub(crate) served_by: Option<String>,
+}
+
+impl Rejected {
+    /// Rejected for that reason.
+    pub(crate) fn new(ddl: String, reason: String) -> Self {
+        Self {
+            ddl,
+            reason,
+            served_by: None,
+        }
+    }
+
+    /// Not wanted, as that index is there.
+    pub(crate) fn served(ddl: String, index: &str) -> Self {
+        Self {
+            ddl,
+            reason: format!("index {index} serves it already"),
+            served_by: Some(index.to_owned()),
+        }
+    }
 }
 
 /// A statement that was left out.

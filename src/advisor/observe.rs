@@ -112,7 +112,7 @@ impl Observation {
 
 /// Plans each variant of a statement; one whose values make planning fail, as by a division by
 /// zero, leaves its weight to the plan without values.
-fn plan_as_is(ordinal: usize, source: &WorkloadStatement) -> Result<Vec<Observed>> {
+pub(super) fn plan_as_is(ordinal: usize, source: &WorkloadStatement) -> Result<Vec<Observed>> {
     let source = Rc::new(source.clone());
     let observe = |variant: Variant| {
         let (base, mut facts) = variant.run(whatif::plan_and_observe)?;
@@ -192,10 +192,8 @@ pub(super) fn propose(
             continue;
         };
         let ddl = ddl::for_planner(&candidate, table);
-        if let Some(reason) = refusal(&candidate, table) {
-            found
-                .refused
-                .push((candidate.table, Rejected { ddl, reason }));
+        if let Some(rejected) = refusal(&candidate, table, &ddl) {
+            found.refused.push((candidate.table, rejected));
             continue;
         }
         match define(&ddl, table) {
@@ -214,7 +212,7 @@ pub(super) fn propose(
                 let reason = error.message().to_owned();
                 found
                     .refused
-                    .push((candidate.table, Rejected { ddl, reason }));
+                    .push((candidate.table, Rejected::new(ddl, reason)));
             }
         }
     }
@@ -285,13 +283,13 @@ fn may_be_read(candidate: &Candidate, facts: &RelationFacts) -> bool {
 }
 
 /// Why a candidate is not even shown to the planner.
-fn refusal(candidate: &Candidate, table: &Table) -> Option<String> {
+fn refusal(candidate: &Candidate, table: &Table, ddl: &str) -> Option<Rejected> {
     let serving = (table.indexes.iter()).find(|index| {
         let predicate = index.predicate.as_deref();
         candidate.is_served_by(&index.keys(), &index.columns(), predicate)
     });
     if let Some(index) = serving {
-        return Some(format!("index {} serves it already", index.name));
+        return Some(Rejected::served(ddl.to_owned(), &index.name));
     }
     let wide = (candidate.keys.iter())
         .filter_map(|key| key.element.attribute())
@@ -301,10 +299,11 @@ fn refusal(candidate: &Candidate, table: &Table) -> Option<String> {
                 && catalog::average_width(pg_sys::Oid::from(table.oid), *attribute) > MAX_KEY_WIDTH
         })?;
     let name = (table.columns.get(&wide)).map(|column| column.name.as_str());
-    Some(format!(
+    let reason = format!(
         "values of column \"{}\" may be too long for a B-tree",
         name.unwrap_or_default()
-    ))
+    );
+    Some(Rejected::new(ddl.to_owned(), reason))
 }
 
 /// Checks the command as the table's owner, in a security-restricted operation: whoever may
@@ -343,7 +342,7 @@ fn upkeep(index: &Hypothetical, size: i64, observed: &[Observed], settings: &Pla
         .sum()
 }
 
-fn entries_written(
+pub(super) fn entries_written(
     plan: &PlanSummary,
     source: &WorkloadStatement,
     table: u32,
