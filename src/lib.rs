@@ -95,6 +95,10 @@ mod advisor_migration_tests;
 mod advisor_replace_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor_statistics.rs"]
+mod advisor_statistics_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/index_definitions.rs"]
 mod index_definitions_tests;
 

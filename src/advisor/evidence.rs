@@ -24,6 +24,9 @@ pub(crate) struct Evidence {
     /// Existing indexes that the steps drop, as it does what they do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) replaces: Vec<Replaced>,
+    /// Columns that have to do with each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) goes_together: Option<Goes>,
     /// Other candidates on the same table and why they were not chosen.
     pub(crate) rejected: Vec<Rejected>,
     /// Statements left out, and why.
@@ -45,6 +48,20 @@ pub(crate) struct HelpedStatement {
     pub(crate) cost_after: f64,
     /// The recommended indexes its plan uses.
     pub(crate) indexes_used: Vec<String>,
+}
+
+/// What a sample says of columns that have to do with each other.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Goes {
+    pub(crate) columns: Vec<String>,
+    /// Rows that typical values are expected to find one by one, and found together.
+    pub(crate) expected_rows: f64,
+    /// See `expected_rows`.
+    pub(crate) found_rows: f64,
+    /// Share of the rows in which one column tells the others.
+    pub(crate) dependency: f64,
+    /// Rows looked at.
+    pub(crate) sampled_rows: usize,
 }
 
 /// An existing index that is not needed any more.

@@ -10,6 +10,7 @@ use super::helped;
 use super::observe;
 use super::redundant;
 use super::selection;
+use super::statistics;
 use super::writer::Writer;
 use crate::error::Result;
 use crate::workload::Workload;
@@ -21,6 +22,7 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
     let mut observation = observe::observe(workload, strict, deadline)?;
     let tables = observe::tables(&observation.observed, request)?;
     let proposals = observe::propose(&observation.observed, &tables, deadline)?;
+    let compared = statistics::compared(&observation.observed);
     let statements: Vec<AdvisedStatement> = std::mem::take(&mut observation.observed)
         .into_iter()
         .map(|observed| observed.statement)
@@ -48,6 +50,10 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
     };
     let mut recommendations = writer.recommendations(&mut costs)?;
     recommendations.extend(writer.drops(&costs));
+    let evidence = |table| writer.evidence(&costs, Vec::new(), table);
+    recommendations.extend(statistics::recommend(
+        &compared, &tables, deadline, evidence,
+    )?);
     Ok(Advice {
         recommendations,
         source: workload.source,

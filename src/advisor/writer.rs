@@ -192,6 +192,7 @@ impl Writer<'_> {
             complete: self.complete,
             statements: helped,
             replaces: Vec::new(),
+            goes_together: None,
             rejected: refused.chain(planner).take(MAX_REJECTED).collect(),
             not_planned: self.observation.not_planned.clone(),
             not_planned_count: self.observation.not_planned_count,
