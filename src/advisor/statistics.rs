@@ -276,7 +276,8 @@ fn known(table: &Table) -> Result<Known> {
 fn sample(table: &Table, columns: &[i16]) -> Result<Option<Sample>> {
     let pages = (table.bytes / f64::from(pg_sys::BLCKSZ)).max(1.0);
     let share = (MAX_PAGES / pages).min(1.0);
-    let stride = (table.tuples * share / MAX_ROWS).ceil().max(1.0);
+    // By a hash, as every n-th row may be a special one.
+    let kept = (MAX_ROWS / (table.tuples * share).max(1.0) * 65_536.0).min(65_536.0);
     let names = names_of(table, columns);
     if names.len() < 2 || names.len() != columns.len() {
         return Ok(None);
@@ -295,7 +296,7 @@ fn sample(table: &Table, columns: &[i16]) -> Result<Option<Sample>> {
              SELECT * FROM (
                SELECT {}, row_number() OVER () AS pgopt_row
                  FROM ONLY {} TABLESAMPLE SYSTEM ({}) REPEATABLE (0)) AS paged
-              WHERE paged.pgopt_row % {stride} = 0 LIMIT {MAX_ROWS}) AS s) AS r",
+              WHERE (hashint8(paged.pgopt_row) & 65535) < {kept:.0} LIMIT {MAX_ROWS}) AS s) AS r",
         arrays.join(", "),
         numbered.join(", "),
         names.join(", "),
