@@ -21,7 +21,7 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
     let deadline = started.checked_add(request.time_limit).unwrap_or(started);
     let mut observation = observe::observe(workload, strict, deadline)?;
     let tables = observe::tables(&observation.observed, request)?;
-    let proposals = observe::propose(&observation.observed, &tables, deadline)?;
+    let proposals = observe::propose(&observation.observed, &tables, workload.hours, deadline)?;
     let compared = statistics::compared(&observation.observed);
     let statements: Vec<AdvisedStatement> = std::mem::take(&mut observation.observed)
         .into_iter()
@@ -46,6 +46,7 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
         observation: &observation,
         outcome: &outcome,
         redundant: &redundant,
+        writes: &proposals.writes,
         names: Vec::new(),
     };
     let mut recommendations = writer.recommendations(&mut costs)?;
