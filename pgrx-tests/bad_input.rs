@@ -8,6 +8,9 @@ mod tests {
     const OBJECTS: &str = "
         CREATE SCHEMA bi; SET LOCAL search_path = bi, public;
         CREATE TABLE t (id int PRIMARY KEY, k int, txt text);
+        CREATE ACCESS METHOD spare TYPE INDEX HANDLER bthandler;
+        CREATE OPERATOR CLASS spare_ops DEFAULT FOR TYPE int USING spare AS OPERATOR 1 <, OPERATOR 2 <=,
+            OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(int, int);
         INSERT INTO t SELECT i, i % 1000, 'x' || i FROM generate_series(1, 5000) AS i;
         CREATE VIEW v AS SELECT k FROM t;
         CREATE FOREIGN DATA WRAPPER bi_fdw; CREATE SERVER bi_server FOREIGN DATA WRAPPER bi_fdw;
@@ -168,7 +171,7 @@ mod tests {
         %f, ARRAY['CREATE INDEX ON ft (k)']) ==> 42809|\"ft\"|Element 1 of|foreign tables
         %f, ARRAY['CREATE INDEX ON v (k)']) ==> 42809|\"v\"|Element 1 of|views
         %f, ARRAY['CREATE INDEX t_pkey ON t (k)']) ==> 42P07|\"t_pkey\" already exists|Element 1 of
-        %f, ARRAY['CREATE INDEX ON t USING hash (k)']) ==> 0A000|access method \"hash\"|Element 1 of|btree
+        %f, ARRAY['CREATE INDEX ON t USING spare (k)']) ==> 0A000|access method \"spare\"|Element 1 of|btree
         %f, ARRAY['CREATE INDEX ON t USING nothing (k)']) ==> 42704|\"nothing\" does not exist|Element 1 of
         %f, ARRAY['CREATE INDEX ON t (k) WHERE k = 1 / 0']) ==> 22012|division by zero|Element 1 of
         %f, ARRAY['CREATE INDEX ON t (raising(1))']) ==> P0001|no luck|Element 1 of|Seven.|Try eight.

@@ -16,12 +16,15 @@ mod estimates;
 mod evidence;
 mod existing;
 mod explain;
+mod foreign_keys;
 mod helped;
+mod hints;
 mod migration;
 mod naming;
 mod observe;
 mod recommend;
 mod redundant;
+mod refusal;
 mod selection;
 mod shape;
 mod statistics;
@@ -32,6 +35,9 @@ mod wording;
 mod writer;
 
 use std::time::Duration;
+
+#[cfg(any(test, feature = "pg_test"))]
+pub(crate) use {api::hints_for, hints::Hint};
 
 use selection::Limits;
 

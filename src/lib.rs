@@ -87,6 +87,10 @@ mod advisor_explain_tests;
 mod advisor_kinds_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor_methods.rs"]
+mod advisor_methods_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/advisor_migration.rs"]
 mod advisor_migration_tests;
 
@@ -113,6 +117,10 @@ mod values_tests;
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/whatif.rs"]
 mod whatif_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/whatif_methods.rs"]
+mod whatif_methods_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/whatif_session.rs"]

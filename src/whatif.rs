@@ -7,6 +7,7 @@
 mod api;
 mod btree;
 mod hypothetical;
+mod methods;
 pub(crate) mod scope;
 pub(crate) mod session;
 mod size;
@@ -40,8 +41,9 @@ pub(crate) fn plan_and_observe(
     let mut facts = scope.take_facts();
     if facts.iter().any(RelationFacts::has_node_texts) {
         deparse::with_qualified_names(|| {
+            let writer = deparse::Writer::default();
             for facts in &mut facts {
-                facts.write_sql(&deparse::sql);
+                facts.write_sql(&|table, text| writer.sql(table, text));
             }
         })?;
     }

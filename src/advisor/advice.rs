@@ -13,6 +13,8 @@ pub(super) enum Action {
     Drop,
     /// Extended statistics, so that the planner knows what columns have to do with each other.
     CreateStatistics,
+    /// Something for a person to decide.
+    Hint,
 }
 
 impl Action {
@@ -23,6 +25,7 @@ impl Action {
             Self::Replace => "replace",
             Self::Drop => "drop",
             Self::CreateStatistics => "create statistics",
+            Self::Hint => "hint",
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use pgrx::pg_sys;
 
-use super::candidates::Candidate;
+use super::candidates::{Candidate, Shape};
 use super::selection::Oracle;
 use crate::error::Result;
 use crate::pg::plan::PlanSummary;
@@ -264,11 +264,12 @@ impl Oracle for Costs {
             return false;
         };
         other.candidate.table == candidate.candidate.table
-            && candidate.candidate.is_served_by(
-                &other.candidate.keys,
-                &other.candidate.columns(),
-                other.candidate.predicate.as_deref(),
-            )
+            && candidate.candidate.is_served_by(Shape {
+                method: other.candidate.method,
+                keys: &other.candidate.keys,
+                columns: &other.candidate.columns(),
+                predicate: other.candidate.predicate.as_deref(),
+            })
     }
 
     fn is_covering(&self, candidate: usize) -> bool {

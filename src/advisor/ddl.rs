@@ -23,8 +23,8 @@ pub(crate) struct Commands {
     pub(crate) built: Vec<String>,
 }
 
-/// `(a, lower(b) DESC) INCLUDE (c) WHERE (d IS NULL)`
-fn column_list(candidate: &Candidate, table: &Table) -> String {
+/// `btree (a, lower(b) DESC) INCLUDE (c) WHERE (d IS NULL)`
+fn definition(candidate: &Candidate, table: &Table) -> String {
     let name = |attribute: i16| {
         table
             .columns
@@ -36,16 +36,24 @@ fn column_list(candidate: &Candidate, table: &Table) -> String {
         Element::Expression(sql) => format!("({sql})"),
     };
     let keys: Vec<String> = (candidate.keys.iter())
-        .map(|key| format!("{}{}", element(&key.element), direction(key)))
+        .map(|key| {
+            let class = key.class.as_ref();
+            let class = class.map_or_else(String::new, |class| format!(" {class}"));
+            format!("{}{class}{}", element(&key.element), direction(key))
+        })
         .collect();
     let included: Vec<String> = candidate
         .included
         .iter()
         .map(|&column| name(column))
         .collect();
-    let mut list = format!("({})", keys.join(", "));
+    let mut list = format!("{} ({})", candidate.method.name(), keys.join(", "));
     if !included.is_empty() {
         list.push_str(&format!(" INCLUDE ({})", included.join(", ")));
+    }
+    if table.hypertable {
+        // One chunk is locked at a time; TimescaleDB knows no other way that lets writes go on.
+        list.push_str(" WITH (timescaledb.transaction_per_chunk)");
     }
     if let Some(predicate) = &candidate.predicate {
         list.push_str(&format!(" WHERE {predicate}"));
@@ -80,9 +88,9 @@ fn direction(key: &Key) -> &'static str {
 /// A plain `CREATE INDEX` for the planner to be shown.
 pub(crate) fn for_planner(candidate: &Candidate, table: &Table) -> String {
     format!(
-        "CREATE INDEX ON {} USING btree {}",
+        "CREATE INDEX ON {} USING {}",
         table.qualified,
-        column_list(candidate, table)
+        definition(candidate, table)
     )
 }
 
@@ -95,18 +103,24 @@ pub(crate) fn commands(
 ) -> Result<Commands> {
     let columns = key_names(candidate, table);
     let name = free_name(&table.schema, &table.name, &columns, &table.invalid, chosen)?;
-    let list = column_list(candidate, table);
+    let list = definition(candidate, table);
     let place = (table.schema.as_str(), name.as_str());
     if table.is_partitioned() {
         return partitioned(candidate, table, &name, &list, chosen);
     }
+    // TimescaleDB refuses to build or drop the index of a hypertable concurrently.
+    let how = if table.hypertable {
+        ""
+    } else {
+        "CONCURRENTLY "
+    };
     let ddl = create(
-        "CONCURRENTLY IF NOT EXISTS ",
+        &format!("{how}IF NOT EXISTS "),
         &name,
         &table.qualified,
         &list,
     );
-    let undo = drop_index("CONCURRENTLY ", place);
+    let undo = drop_index(how, place);
     let mut steps = Vec::new();
     if table.invalid.contains(&name) {
         steps.push(undo.clone());
@@ -117,7 +131,10 @@ pub(crate) fn commands(
         undo_steps: vec![undo.clone()],
         undo,
         steps,
-        built: vec![qualified(place)],
+        built: match table.hypertable {
+            true => Vec::new(),
+            false => vec![qualified(place)],
+        },
     })
 }
 
@@ -125,9 +142,9 @@ fn qualified((schema, name): (&str, &str)) -> String {
     format!("{}.{}", quote(schema), quote(name))
 }
 
-fn create(how: &str, name: &str, table: &str, columns: &str) -> String {
+fn create(how: &str, name: &str, table: &str, definition: &str) -> String {
     format!(
-        "CREATE INDEX {how}{} ON {table} USING btree {columns}",
+        "CREATE INDEX {how}{} ON {table} USING {definition}",
         quote(name)
     )
 }

@@ -27,6 +27,9 @@ pub(crate) struct Evidence {
     /// Columns that have to do with each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) goes_together: Option<Goes>,
+    /// What a person could do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<HintedCommands>,
     /// Other candidates on the same table and why they were not chosen.
     pub(crate) rejected: Vec<Rejected>,
     /// Statements left out, and why.
@@ -48,6 +51,12 @@ pub(crate) struct HelpedStatement {
     pub(crate) cost_after: f64,
     /// The recommended indexes its plan uses.
     pub(crate) indexes_used: Vec<String>,
+}
+
+/// What follows from a hint, for a person to look at first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct HintedCommands {
+    pub(crate) ddl: Option<String>,
 }
 
 /// What a sample says of columns that have to do with each other.

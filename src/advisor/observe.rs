@@ -12,10 +12,12 @@ use super::costs::{AdvisedStatement, Proposal};
 use super::counters;
 use super::ddl;
 use super::evidence::{NotPlanned, Rejected, text_hash};
+use super::refusal::refusal;
 use super::tables::{self, Table};
 use super::upkeep::{Kept, Writes};
 use crate::error::{Error, Result, abbreviate};
 use crate::pg::catalog;
+use crate::pg::operator_classes::IndexMethod;
 use crate::pg::plan::{PlannerCosts, planner_costs};
 use crate::pg::relation_facts::{Compared, Condition, Element, RelationFacts};
 use crate::pg::rollback::{Surroundings, rolled_back};
@@ -26,9 +28,6 @@ use crate::workload::{Workload, WorkloadStatement};
 
 /// Statements left out that evidence names; the rest are counted.
 const MAX_NAMED: usize = 20;
-
-/// Average width above which a key column may have values that no B-tree entry can hold.
-const MAX_KEY_WIDTH: f64 = 255.0;
 
 /// A statement and what the planner knew of its relations.
 pub(super) struct Observed {
@@ -98,7 +97,7 @@ fn is_unreadable_utility(text: &str, error: &Error) -> bool {
 }
 
 impl Observation {
-    fn leave_out(&mut self, source: &WorkloadStatement, error: &Error) {
+    pub(super) fn leave_out(&mut self, source: &WorkloadStatement, error: &Error) {
         self.not_planned_count += 1;
         if self.not_planned.len() < MAX_NAMED {
             self.not_planned.push(NotPlanned {
@@ -145,17 +144,6 @@ pub(super) fn plan_as_is(ordinal: usize, source: &WorkloadStatement) -> Result<V
     Ok(observed)
 }
 
-impl candidates::Knowledge for Table {
-    fn may_include(&self, attribute: i16) -> bool {
-        (self.columns.get(&attribute)).is_some_and(|column| column.narrow)
-    }
-
-    fn distinct_values(&self, attribute: i16) -> Option<f64> {
-        catalog::column_statistics(pg_sys::Oid::from(self.oid), attribute)
-            .map(|statistics| statistics.distinct_of(self.tuples))
-    }
-}
-
 /// The tables that candidates may be for.
 pub(super) fn tables(observed: &[Observed], request: &Request) -> Result<BTreeMap<u32, Table>> {
     let oids: BTreeSet<u32> = observed
@@ -197,7 +185,8 @@ pub(super) fn propose(
             continue;
         };
         let ddl = ddl::for_planner(&candidate, table);
-        if let Some(rejected) = refusal(&candidate, table, &ddl) {
+        let sorted = is_sorted_by(&candidate, observed);
+        if let Some(rejected) = refusal(&candidate, table, sorted, &ddl) {
             found.refused.push((candidate.table, rejected));
             continue;
         }
@@ -265,6 +254,19 @@ fn share_between_statements(
     }
     for (candidate, statements) in wanted.iter_mut() {
         pgrx::check_for_interrupts!();
+        if candidate.method != IndexMethod::Btree {
+            let concerned = |observed: &Observed| {
+                (observed.facts.iter())
+                    .any(|facts| candidate.concerns(facts) && may_be_read(candidate, facts))
+            };
+            let numbered = observed.iter().enumerate();
+            statements.extend(
+                numbered
+                    .filter(|(_, observed)| concerned(observed))
+                    .map(|(n, _)| n),
+            );
+            continue;
+        }
         let Some(first) = candidate.keys.first() else {
             continue;
         };
@@ -285,36 +287,21 @@ fn leading(facts: &RelationFacts) -> impl Iterator<Item = &Element> {
         .chain((facts.orders.iter()).filter_map(|order| Some(&order.first()?.element)))
 }
 
+/// Whether a statement wants rows in the order of the candidate's first column.
+fn is_sorted_by(candidate: &Candidate, observed: &[Observed]) -> bool {
+    let first = candidate.keys.first().map(|key| &key.element);
+    (observed.iter().flat_map(|observed| &observed.facts))
+        .filter(|facts| facts.table == candidate.table)
+        .flat_map(|facts| &facts.orders)
+        .any(|order| order.first().map(|column| &column.element) == first)
+}
+
 /// Whether a statement's conditions may imply the candidate's predicate.
 fn may_be_read(candidate: &Candidate, facts: &RelationFacts) -> bool {
     (candidate.predicate.as_ref()).is_none_or(|predicate| {
         let is_part = |condition: &Condition| predicate.contains(&*condition.sql);
         facts.conditions.iter().any(is_part)
     })
-}
-
-/// Why a candidate is not even shown to the planner.
-fn refusal(candidate: &Candidate, table: &Table, ddl: &str) -> Option<Rejected> {
-    let serving = (table.indexes.iter()).find(|index| {
-        let predicate = index.predicate.as_deref();
-        candidate.is_served_by(&index.keys(), &index.columns(), predicate)
-    });
-    if let Some(index) = serving {
-        return Some(Rejected::served(ddl.to_owned(), &index.name));
-    }
-    let wide = (candidate.keys.iter())
-        .filter_map(|key| key.element.attribute())
-        .find(|attribute| {
-            let narrow = (table.columns.get(attribute)).is_some_and(|column| column.narrow);
-            !narrow
-                && catalog::average_width(pg_sys::Oid::from(table.oid), *attribute) > MAX_KEY_WIDTH
-        })?;
-    let name = (table.columns.get(&wide)).map(|column| column.name.as_str());
-    let reason = format!(
-        "values of column \"{}\" may be too long for a B-tree",
-        name.unwrap_or_default()
-    );
-    Some(Rejected::new(ddl.to_owned(), reason))
 }
 
 /// Checks the command as the table's owner, in a security-restricted operation: whoever may

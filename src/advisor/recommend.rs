@@ -6,7 +6,9 @@ use super::Request;
 use super::advice::Advice;
 use super::costs::{AdvisedStatement, Costs};
 use super::existing;
+use super::foreign_keys;
 use super::helped;
+use super::hints;
 use super::observe;
 use super::redundant;
 use super::selection;
@@ -20,7 +22,10 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
     let started = Instant::now();
     let deadline = started.checked_add(request.time_limit).unwrap_or(started);
     let mut observation = observe::observe(workload, strict, deadline)?;
+    foreign_keys::follow(&mut observation, deadline)?;
     let tables = observe::tables(&observation.observed, request)?;
+    let facts = observation.observed.iter().flat_map(|one| &one.facts);
+    let hints = hints::collect(facts, &tables)?;
     let proposals = observe::propose(&observation.observed, &tables, workload.hours, deadline)?;
     let compared = statistics::compared(&observation.observed);
     let statements: Vec<AdvisedStatement> = std::mem::take(&mut observation.observed)
@@ -35,7 +40,9 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
     let chosen: Vec<usize> = (outcome.chosen.iter())
         .map(|choice| choice.candidate)
         .collect();
-    let existing = existing::read(tables.keys().copied())?;
+    // TimescaleDB refuses to drop an index of a hypertable concurrently.
+    let plain = tables.values().filter(|table| !table.hypertable);
+    let existing = existing::read(plain.map(|table| table.oid))?;
     let redundant = redundant::find(&mut costs, &chosen, &existing, deadline);
     let mut writer = Writer {
         workload,
@@ -55,6 +62,7 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
     recommendations.extend(statistics::recommend(
         &compared, &tables, deadline, evidence,
     )?);
+    recommendations.extend((hints.into_iter()).map(|hint| writer.hint(&costs, hint)));
     Ok(Advice {
         recommendations,
         source: workload.source,

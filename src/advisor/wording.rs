@@ -2,21 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use super::candidates::Candidate;
 use super::selection::Rejection;
 use crate::error::abbreviate;
-
-/// The `kind` of an index.
-pub(super) fn kind_of(candidate: &Candidate) -> &'static str {
-    let has_expression = (candidate.keys.iter()).any(|key| key.element.attribute().is_none());
-    match candidate.keys.len() {
-        _ if candidate.predicate.is_some() => "partial",
-        _ if has_expression => "expression",
-        _ if !candidate.included.is_empty() => "covering",
-        1 => "single-column",
-        _ => "multicolumn",
-    }
-}
 
 /// Why a candidate was not chosen.
 pub(super) fn rejection(rejection: Rejection) -> String {

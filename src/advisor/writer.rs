@@ -6,9 +6,10 @@ use super::advice::{Action, Plan, Recommendation};
 use super::costs::Costs;
 use super::ddl::{self, Commands};
 use super::estimates::build_seconds;
-use super::evidence::{Evidence, HelpedStatement, Rejected, Replaced, text_hash};
+use super::evidence::{Evidence, HelpedStatement, HintedCommands, Rejected, Replaced, text_hash};
 use super::existing::Existing;
 use super::helped::{self, Helped};
+use super::hints::Hint;
 use super::observe::Observation;
 use super::redundant::{self, Redundant, Superfluous};
 use super::selection::{Choice, Outcome};
@@ -94,8 +95,8 @@ impl Writer<'_> {
             action: Action::Create,
             table: step.table.oid,
             plan: plan(commands),
-            access_method: Some(proposal.index.definition.access_method_name.clone()),
-            kind: wording::kind_of(&proposal.candidate),
+            access_method: Some(proposal.candidate.method.name().to_owned()),
+            kind: proposal.candidate.kind(),
             size: Some(proposal.size),
             build_seconds: Some(build),
             benefit: Some(self.share(choice.cost_before - choice.cost_after)),
@@ -157,6 +158,30 @@ impl Writer<'_> {
         }
     }
 
+    /// What is for a person to decide: it has no commands to be run unseen.
+    pub(super) fn hint(&self, costs: &Costs, hint: Hint) -> Recommendation {
+        Recommendation {
+            action: Action::Hint,
+            table: hint.table,
+            plan: Plan::default(),
+            access_method: None,
+            kind: hint.kind,
+            size: None,
+            build_seconds: None,
+            benefit: None,
+            write_penalty: None,
+            cost_before: None,
+            cost_after: None,
+            seconds_saved: None,
+            statements: 0,
+            reason: hint.text,
+            evidence: Evidence {
+                hint: Some(HintedCommands { ddl: hint.ddl }),
+                ..self.evidence(costs, Vec::new(), hint.table)
+            },
+        }
+    }
+
     /// Time saved per hour: each statement's measured time falls as its cost does.
     fn seconds_saved(&self, helped: &[Helped]) -> Option<f64> {
         let hours = self.workload.hours?;
@@ -195,6 +220,7 @@ impl Writer<'_> {
             statements: helped,
             replaces: Vec::new(),
             goes_together: None,
+            hint: None,
             rejected: refused.chain(planner).take(MAX_REJECTED).collect(),
             not_planned: self.observation.not_planned.clone(),
             not_planned_count: self.observation.not_planned_count,

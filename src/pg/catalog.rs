@@ -3,7 +3,7 @@
 
 use std::ffi::{CStr, CString};
 
-use pgrx::{PgList, pg_sys};
+use pgrx::{FromDatum, PgList, pg_sys};
 
 use super::index_definition::IndexKey;
 
@@ -189,6 +189,12 @@ pub(crate) fn average_width(table: pg_sys::Oid, attribute: i16) -> f64 {
         .unwrap_or_default()
 }
 
+/// Bytes of memory that an index build may use.
+pub(crate) fn maintenance_memory() -> f64 {
+    // SAFETY: a plain setting of this process, in kilobytes.
+    f64::from(unsafe { pg_sys::maintenance_work_mem }) * 1024.0
+}
+
 /// `BTEQUALIMAGE_PROC` of nbtree.h.
 const BTREE_EQUAL_IMAGE_FUNCTION: i16 = 4;
 
@@ -315,6 +321,50 @@ pub(crate) fn database_age() -> Option<std::time::Duration> {
     };
     let file = std::fs::metadata(format!("{directory}/PG_VERSION")).ok()?;
     file.modified().ok()?.elapsed().ok()
+}
+
+/// The storage parameters of a relation, each as `name=value`.
+pub(crate) fn relation_options(relation: pg_sys::Oid) -> Vec<String> {
+    // SAFETY: a syscache look-up; the array is copied before the tuple is released.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::RELOID;
+        let tuple = pg_sys::SearchSysCache1(cache as _, pg_sys::Datum::from(relation));
+        if tuple.is_null() {
+            return Vec::new();
+        }
+        let mut null = false;
+        let attribute = pg_sys::Anum_pg_class_reloptions as i16;
+        let options = pg_sys::SysCacheGetAttr(cache as _, tuple, attribute, &mut null);
+        let options = Vec::<String>::from_datum(options, null).unwrap_or_default();
+        pg_sys::ReleaseSysCache(tuple);
+        options
+    }
+}
+
+/// The name of a schema.
+pub(crate) fn schema_name(schema: pg_sys::Oid) -> Option<String> {
+    // SAFETY: a look-up that returns null for what is not there.
+    unsafe { owned(pg_sys::get_namespace_name(schema)) }
+}
+
+/// The unqualified name of a type.
+pub(crate) fn type_name(type_oid: pg_sys::Oid) -> Option<String> {
+    // SAFETY: a syscache look-up; the tuple's fixed part is a FormData_pg_type.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(
+            pg_sys::SysCacheIdentifier::TYPEOID as _,
+            pg_sys::Datum::from(type_oid),
+        );
+        if tuple.is_null() {
+            return None;
+        }
+        let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_type>();
+        let name = CStr::from_ptr((*form).typname.data.as_ptr())
+            .to_string_lossy()
+            .into_owned();
+        pg_sys::ReleaseSysCache(tuple);
+        Some(name)
+    }
 }
 
 /// The unqualified name of a relation.

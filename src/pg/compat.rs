@@ -92,19 +92,19 @@ pub(crate) unsafe fn sorts_descending(key: *mut pg_sys::PathKey) -> bool {
     }
 }
 
-/// Gives a hypothetical index its access method's cost function.
+/// Gives a hypothetical index a cost function.
 ///
 /// # Safety
-/// Both pointers must be valid.
+/// `info` must be valid.
 pub(crate) unsafe fn set_cost_estimator(
     info: *mut pg_sys::IndexOptInfo,
-    routine: *mut pg_sys::IndexAmRoutine,
+    estimator: pg_sys::amcostestimate_function,
 ) {
     // SAFETY: both fields are nullable function pointers; up to 17 the planner declares its own
     // without arguments, and calls it with the access method's signature all the same.
     unsafe {
         let target = (&raw mut (*info).amcostestimate).cast::<pg_sys::amcostestimate_function>();
-        target.write((*routine).amcostestimate);
+        target.write(estimator);
     }
 }
 

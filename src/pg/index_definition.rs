@@ -55,6 +55,8 @@ pub(crate) struct IndexKey {
     pub(crate) descending: bool,
     /// `NULLS FIRST` (the default for `DESC`).
     pub(crate) nulls_first: bool,
+    /// Options given to the operator class, each as `name=value`.
+    pub(crate) class_options: Vec<String>,
 }
 
 /// One `INCLUDE` column of an index.

@@ -10,7 +10,7 @@ use pgrx::{PgList, pg_sys};
 use super::index_columns::{ColumnMap, column_references, read_node};
 use super::index_definition::{IndexDefinition, IndexKey};
 use super::memory::OwnedContext;
-use super::{catalog, compat};
+use super::{catalog, index_costs, operator_class};
 
 /// Size and shape of an index, as the planner's cost functions want to know them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +21,30 @@ pub(crate) struct IndexGeometry {
     pub(crate) tuples: f64,
     /// Level of the root (0 when it is a leaf); -1 for access methods without a tree.
     pub(crate) tree_height: i32,
+    /// What cost functions would read from the index itself.
+    pub(crate) contents: Contents,
+}
+
+/// Numbers that some cost functions want to know beyond the size.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(C)]
+pub(crate) enum Contents {
+    /// None.
+    Plain,
+    /// Of a BRIN index.
+    Ranges {
+        /// Pages of the table that each range covers.
+        pages_per_range: u32,
+    },
+    /// Of a GIN index.
+    Entries {
+        /// Pages of the tree of entries.
+        entry_pages: u32,
+        /// Pages of the trees of row numbers.
+        data_pages: u32,
+        /// Entries.
+        entries: f64,
+    },
 }
 
 /// A relation whose `RelOptInfo` the planner is filling in.
@@ -58,6 +82,12 @@ impl PlannerRelation<'_> {
         unsafe { (*self.rel).tuples.max(0.0) }
     }
 
+    /// Pages of the relation.
+    pub(crate) fn pages(&self) -> f64 {
+        // SAFETY: `rel` is live for the duration of the hook call.
+        unsafe { f64::from((*self.rel).pages) }
+    }
+
     /// Takes the indexes that `hidden` names out of the planner's sight.
     pub(crate) fn hide_indexes(&self, hidden: impl Fn(pg_sys::Oid) -> bool) {
         // SAFETY: indexlist holds IndexOptInfo nodes; the hook may change the list.
@@ -89,11 +119,18 @@ impl PlannerRelation<'_> {
             if info.is_null() {
                 return;
             }
-            let twin = self.real_twin(info);
-            let size = twin.unwrap_or_else(|| geometry(&|attribute| columns.map(attribute)));
-            (*info).pages = size.pages;
-            (*info).tuples = size.tuples.min(self.tuples());
-            (*info).tree_height = size.tree_height;
+            let mut size = geometry(&|attribute| columns.map(attribute));
+            let twin = self.real_twin(info, definition);
+            if let Some(twin) = twin.as_ref() {
+                (size.pages, size.tuples, size.tree_height) =
+                    (twin.pages, twin.tuples, twin.tree_height);
+            }
+            let size = IndexGeometry {
+                tuples: size.tuples.min(self.tuples()),
+                ..size
+            };
+            let routine = pg_sys::GetIndexAmRoutineByAmId(definition.access_method, false);
+            index_costs::set_geometry(info, routine, &size, twin);
             // At the end of the list: at equal cost the planner keeps the path it saw first.
             let mut list = PgList::<pg_sys::IndexOptInfo>::from_pg((*self.rel).indexlist);
             list.push(info);
@@ -101,22 +138,32 @@ impl PlannerRelation<'_> {
         }
     }
 
-    /// The geometry of a real index with the same definition, so that a hypothetical twin never
-    /// looks better than the index that exists (which may be larger than a fresh one).
+    /// A real index with the same definition, or null: a hypothetical twin never looks better
+    /// than the index that exists (which may be larger than a fresh one).
     ///
     /// # Safety
     /// `info` must be a complete `IndexOptInfo` of this relation.
-    unsafe fn real_twin(&self, info: *mut pg_sys::IndexOptInfo) -> Option<IndexGeometry> {
+    unsafe fn real_twin(
+        &self,
+        info: *mut pg_sys::IndexOptInfo,
+        definition: &IndexDefinition,
+    ) -> *mut pg_sys::IndexOptInfo {
+        // Options of other access methods say what is stored, not only how densely.
+        let options_matter = definition.access_method != pg_sys::BTREE_AM_OID;
         // SAFETY: indexlist holds IndexOptInfo nodes.
         unsafe {
             PgList::<pg_sys::IndexOptInfo>::from_pg((*self.rel).indexlist)
                 .iter_ptr()
-                .find(|real| !(**real).hypothetical && same_shape(*real, info))
-                .map(|real| IndexGeometry {
-                    pages: (*real).pages,
-                    tuples: (*real).tuples,
-                    tree_height: (*real).tree_height,
+                .find(|real| {
+                    !(**real).hypothetical
+                        && same_shape(*real, info)
+                        && (!options_matter
+                            || same_options(
+                                &catalog::relation_options((**real).indexoid),
+                                definition,
+                            ))
                 })
+                .unwrap_or(std::ptr::null_mut())
         }
     }
 
@@ -130,7 +177,7 @@ impl PlannerRelation<'_> {
     ) -> *mut pg_sys::IndexOptInfo {
         // SAFETY: a zeroed node of the right tag; every array is allocated at its full length.
         unsafe {
-            let info = compat::make_node::<pg_sys::IndexOptInfo>(pg_sys::NodeTag::T_IndexOptInfo);
+            let info = index_costs::new_node();
             (*info).indexoid = oid;
             (*info).rel = self.rel;
             (*info).relam = definition.access_method;
@@ -169,7 +216,10 @@ unsafe fn fill_columns(
         (*info).ncolumns = all as i32;
         (*info).nkeycolumns = keys as i32;
         (*info).indexkeys = palloc_array(attributes.map(|a| i32::from(columns.map(a))), all);
-        (*info).canreturn = palloc_array((0..all).map(|column| btree || column >= keys), all);
+        let returned = (definition.keys.iter())
+            .map(|key| operator_class::can_return(definition.access_method, key))
+            .chain(definition.included.iter().map(|_| true));
+        (*info).canreturn = palloc_array(returned, all);
         let of = |field: fn(&IndexKey) -> pg_sys::Oid| {
             palloc_array(definition.keys.iter().map(field), keys)
         };
@@ -184,7 +234,9 @@ unsafe fn fill_columns(
                 palloc_array(definition.keys.iter().map(|key| key.nulls_first), keys);
         }
         // The planner reads one entry per key column when the array is there at all.
-        (*info).opclassoptions = palloc_array(std::iter::empty(), keys);
+        let options = (definition.keys.iter())
+            .map(|key| operator_class::parsed_options(definition.access_method, key));
+        (*info).opclassoptions = palloc_array(options, keys);
     }
 }
 
@@ -202,7 +254,6 @@ unsafe fn fill_access_method(info: *mut pg_sys::IndexOptInfo, definition: &Index
         (*info).amhasgettuple = (*routine).amgettuple.is_some();
         (*info).amhasgetbitmap = (*routine).amgetbitmap.is_some();
         (*info).amcanmarkpos = (*routine).ammarkpos.is_some() && (*routine).amrestrpos.is_some();
-        compat::set_cost_estimator(info, routine);
     }
 }
 
@@ -286,9 +337,43 @@ unsafe fn same_shape(a: *mut pg_sys::IndexOptInfo, b: *mut pg_sys::IndexOptInfo)
             && same_array((*a).indexcollations, (*b).indexcollations, keys_a)
             && same_array((*a).reverse_sort, (*b).reverse_sort, keys_a)
             && same_array((*a).nulls_first, (*b).nulls_first, keys_a)
+            && same_class_options((*a).opclassoptions, (*b).opclassoptions, keys_a)
             && pg_sys::equal((*a).indexprs.cast(), (*b).indexprs.cast())
             && pg_sys::equal((*a).indpred.cast(), (*b).indpred.cast())
     }
+}
+
+/// Whether the operator classes of two indexes were given the same options.
+///
+/// # Safety
+/// Each pointer must be null or point to `length` entries, each null or a plain varlena.
+unsafe fn same_class_options(
+    a: *mut *mut pg_sys::bytea,
+    b: *mut *mut pg_sys::bytea,
+    length: i32,
+) -> bool {
+    let length = usize::try_from(length).unwrap_or(0);
+    // SAFETY: see above; options are made by the server with a four-byte header.
+    unsafe {
+        let bytes = |array: *mut *mut pg_sys::bytea, position: usize| -> &[u8] {
+            let entry = if array.is_null() {
+                std::ptr::null_mut()
+            } else {
+                *array.add(position)
+            };
+            if entry.is_null() {
+                return &[];
+            }
+            std::slice::from_raw_parts(entry.cast::<u8>(), pgrx::varsize_any(entry))
+        };
+        (0..length).all(|position| bytes(a, position) == bytes(b, position))
+    }
+}
+
+/// Whether an index with these storage parameters has those of the definition.
+fn same_options(real: &[String], definition: &IndexDefinition) -> bool {
+    let wanted = (definition.options.iter()).map(|(name, value)| format!("{name}={value}"));
+    real.len() == definition.options.len() && wanted.eq(real.iter().cloned())
 }
 
 /// # Safety
@@ -376,13 +461,13 @@ pub(crate) fn predicate_sql(definition: &IndexDefinition) -> Option<String> {
     })
 }
 
-/// Rows in a relation, as the planner would estimate them from its present size.
-pub(crate) fn estimated_tuples(relation: pg_sys::Oid) -> f64 {
+/// Rows and pages of a relation, as the planner would estimate them from its present size.
+pub(crate) fn estimated_size(relation: pg_sys::Oid) -> (f64, f64) {
     // SAFETY: the relation is opened with a lock and closed again; the outputs are plain values.
     unsafe {
         let opened = pg_sys::try_relation_open(relation, pg_sys::AccessShareLock as i32);
         if opened.is_null() {
-            return 0.0;
+            return (0.0, 0.0);
         }
         let (mut pages, mut tuples, mut visible) = (0_u32, 0.0_f64, 0.0_f64);
         pg_sys::estimate_rel_size(
@@ -393,7 +478,7 @@ pub(crate) fn estimated_tuples(relation: pg_sys::Oid) -> f64 {
             &mut visible,
         );
         pg_sys::relation_close(opened, pg_sys::AccessShareLock as i32);
-        tuples
+        (tuples, f64::from(pages))
     }
 }
 

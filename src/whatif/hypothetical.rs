@@ -7,7 +7,7 @@ use std::rc::Rc;
 use pgrx::pg_sys;
 
 use super::scope::Scope;
-use super::size::{self, Method};
+use super::size::{self, Leaf, Method};
 use crate::error::Result;
 use crate::pg::catalog;
 use crate::pg::index_definition::IndexDefinition;
@@ -25,7 +25,7 @@ pub(crate) struct Hypothetical {
     pub(crate) oid: pg_sys::Oid,
     /// What `CREATE INDEX` would make.
     pub(crate) definition: IndexDefinition,
-    method: Method,
+    pub(super) method: Method,
     /// Share of the table's rows that the predicate lets in.
     selectivity: f64,
     /// For each key, the column whose statistics describe it.
@@ -82,10 +82,13 @@ impl Hypothetical {
         if table != relation.table() && !catalog::ancestors(relation.table()).contains(&table) {
             return;
         }
-        let rows = relation.tuples();
+        let leaf = Leaf {
+            oid: relation.table(),
+            rows: relation.tuples(),
+            pages: relation.pages(),
+        };
         relation.add_index(&self.definition, self.oid, |attribute| {
-            self.method
-                .geometry(&size::input(self, relation.table(), rows, attribute))
+            size::geometry(self, leaf, attribute)
         });
     }
 
@@ -98,9 +101,14 @@ impl Hypothetical {
     }
 
     fn size_on(&self, leaf: pg_sys::Oid) -> i64 {
-        let rows = index_info::estimated_tuples(leaf);
+        let (rows, pages) = index_info::estimated_size(leaf);
         let map = |attribute: i16| index_info::attribute_in(&self.definition, leaf, attribute);
-        let geometry = self.method.geometry(&size::input(self, leaf, rows, &map));
+        let leaf = Leaf {
+            oid: leaf,
+            rows,
+            pages,
+        };
+        let geometry = size::geometry(self, leaf, &map);
         i64::from(geometry.pages) * i64::from(pg_sys::BLCKSZ)
     }
 

@@ -1,16 +1,17 @@
 //! Which access methods can be sized, and the statistics their models are given.
 //!
-//! A new access method is one more variant of [`Method`] with its own model file.
+//! The model of B-trees is in `btree.rs`, those of the others in `methods/`.
 
 use pgrx::pg_sys;
 
 use super::btree::{self, BtreeShape, StoredColumn};
 use super::hypothetical::Hypothetical;
+use super::methods;
 use crate::error::{Error, Result};
 use crate::pg::catalog::{self, ColumnStatistics};
 use crate::pg::dependent_columns::counted_columns;
 use crate::pg::index_definition::{IndexDefinition, IndexKey};
-use crate::pg::index_info::IndexGeometry;
+use crate::pg::index_info::{Contents, IndexGeometry};
 use crate::pg::predicate::Restriction;
 
 /// Fill factor of B-tree leaves when none is given.
@@ -21,57 +22,97 @@ const BTREE_FILLFACTOR: u32 = 90;
 pub(crate) enum Method {
     /// B-tree.
     Btree,
+    /// Hash.
+    Hash,
+    /// GiST.
+    Gist,
+    /// SP-GiST.
+    Spgist,
+    /// GIN.
+    Gin,
+    /// BRIN.
+    Brin,
+}
+
+/// A relation that holds rows, and how many.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Leaf {
+    /// The table, materialized view or partition.
+    pub(crate) oid: pg_sys::Oid,
+    /// Its rows.
+    pub(crate) rows: f64,
+    /// Its pages.
+    pub(crate) pages: f64,
 }
 
 /// What is known of the contents of an index to be.
-pub(crate) struct Input {
-    tuples: f64,
-    keys: Vec<StoredColumn>,
+pub(super) struct Input {
+    pub(super) tuples: f64,
+    pub(super) keys: Vec<StoredColumn>,
     included: Vec<StoredColumn>,
     distinct_keys: Option<f64>,
-    fillfactor: u32,
-    deduplicated: bool,
 }
 
 impl Method {
-    /// The method of a definition, or an error naming it when it has no model yet.
+    /// The method of a definition, or an error naming it when it has no model.
     pub(crate) fn of(definition: &IndexDefinition) -> Result<Self> {
-        match definition.access_method_name.as_str() {
-            "btree" => Ok(Self::Btree),
-            other => Err(Error::unsupported(format!(
-                "access method \"{other}\" is not supported for hypothetical indexes"
+        match definition.access_method {
+            pg_sys::BTREE_AM_OID => Ok(Self::Btree),
+            pg_sys::HASH_AM_OID => Ok(Self::Hash),
+            pg_sys::GIST_AM_OID => Ok(Self::Gist),
+            pg_sys::SPGIST_AM_OID => Ok(Self::Spgist),
+            pg_sys::GIN_AM_OID => Ok(Self::Gin),
+            pg_sys::BRIN_AM_OID => Ok(Self::Brin),
+            _ => Err(Error::unsupported(format!(
+                "access method \"{}\" is not supported for hypothetical indexes",
+                definition.access_method_name
             ))
-            .detail("This version can estimate the size of B-tree indexes only.")
-            .hint("Use \"btree\", or create the index for real on a copy of the database.")),
+            .detail("Only the size of indexes of the built-in access methods can be estimated.")
+            .hint(
+                "Use btree, hash, gist, spgist, gin or brin, or create the index for real on a \
+                 copy of the database.",
+            )),
         }
     }
+}
 
-    /// Size and height of an index freshly built over `input`.
-    pub(crate) fn geometry(self, input: &Input) -> IndexGeometry {
-        match self {
-            Self::Btree => {
-                let size = btree::estimate(&BtreeShape {
-                    tuples: input.tuples,
-                    keys: input.keys.clone(),
-                    included: input.included.clone(),
-                    distinct_keys: input.distinct_keys,
-                    fillfactor: input.fillfactor,
-                    deduplicated: input.deduplicated,
-                    block_size: pg_sys::BLCKSZ as usize,
-                });
-                IndexGeometry {
-                    pages: size.pages,
-                    tuples: size.tuples,
-                    tree_height: size.tree_height,
-                }
-            }
-        }
+/// Size and height of `index`, freshly built on `leaf`, where the attributes of its definition
+/// are numbered by `attribute_in_table`.
+pub(super) fn geometry(
+    index: &Hypothetical,
+    leaf: Leaf,
+    attribute_in_table: &dyn Fn(i16) -> i16,
+) -> IndexGeometry {
+    let input = input(index, leaf.oid, leaf.rows, attribute_in_table);
+    if index.method != Method::Btree {
+        return methods::geometry(index, leaf, &input, attribute_in_table);
     }
+    let definition = &index.definition;
+    let size = btree::estimate(&BtreeShape {
+        tuples: input.tuples,
+        keys: input.keys,
+        included: input.included,
+        distinct_keys: input.distinct_keys,
+        fillfactor: fillfactor(definition).unwrap_or(BTREE_FILLFACTOR),
+        deduplicated: deduplicates(definition),
+        block_size: pg_sys::BLCKSZ as usize,
+    });
+    IndexGeometry {
+        pages: size.pages,
+        tuples: size.tuples,
+        tree_height: size.tree_height,
+        contents: Contents::Plain,
+    }
+}
+
+/// The fill factor given.
+pub(super) fn fillfactor(definition: &IndexDefinition) -> Option<u32> {
+    definition.option("fillfactor")?.parse().ok()
 }
 
 /// The statistics of `index` as it would be on `table`, which has `rows` rows and where the
 /// attributes of its definition are numbered by `attribute_in_table`.
-pub(super) fn input(
+fn input(
     index: &Hypothetical,
     table: pg_sys::Oid,
     rows: f64,
@@ -93,8 +134,9 @@ pub(super) fn input(
         let mut column = column(attribute, stored_type(key));
         // How unequal the shares are matters to the number of combinations only, and a predicate
         // on the column itself changes them.
+        let matters = definition.keys.len() > 1 || index.method != Method::Btree;
         if let Some(attribute) = attribute
-            && definition.keys.len() > 1
+            && matters
             && index.restriction_of(attribute).is_none()
         {
             column.common = catalog::common_shares(table, attribute_in_table(attribute));
@@ -117,10 +159,6 @@ pub(super) fn input(
         included: (definition.included.iter())
             .map(|included| column(Some(included.attribute), included.column_type))
             .collect(),
-        fillfactor: (definition.option("fillfactor"))
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(BTREE_FILLFACTOR),
-        deduplicated: deduplicates(definition),
     }
 }
 
@@ -152,7 +190,7 @@ fn distinct_keys(
     })
 }
 
-fn stored_type(key: &IndexKey) -> pg_sys::Oid {
+pub(super) fn stored_type(key: &IndexKey) -> pg_sys::Oid {
     if key.stored_type == pg_sys::InvalidOid {
         key.column_type
     } else {

@@ -213,6 +213,7 @@ fn index_keys(keys: &[Column], stored_types: &[pg_sys::Oid]) -> Vec<IndexKey> {
             collation: key.collation,
             descending: key.descending,
             nulls_first: key.nulls_first,
+            class_options: operator_class::options_given(key),
         })
         .collect()
 }

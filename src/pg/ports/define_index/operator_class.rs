@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 
-use pgrx::{PgSqlErrorCode, pg_sys};
+use pgrx::{FromDatum, PgSqlErrorCode, pg_sys};
 
 use super::access_method::AccessMethod;
 use super::columns::Column;
@@ -183,4 +183,11 @@ fn index_opclass_options(method: &AccessMethod, key: &Column) -> Result<()> {
         pg_sys::build_local_reloptions(&mut described, key.class_options, true);
     }
     Ok(())
+}
+
+/// The options given to the operator class of a key, each as `name=value`.
+pub(super) fn options_given(key: &Column) -> Vec<String> {
+    // SAFETY: a zero datum (none given), or the text array that transformRelOptions made.
+    unsafe { Vec::<String>::from_datum(key.class_options, key.class_options.is_null()) }
+        .unwrap_or_default()
 }
