@@ -12,6 +12,7 @@ use pgrx::pg_sys;
 
 use super::candidates::{Candidate, Shape};
 use super::selection::Oracle;
+use crate::error::Result;
 use crate::pg::plan::PlanSummary;
 use crate::whatif::scope::Scope;
 use crate::whatif::{self, Hypothetical};
@@ -54,6 +55,12 @@ impl AdvisedStatement {
     /// How often it ran, of a variant its share.
     pub(crate) fn weight(&self) -> f64 {
         self.variant.weight
+    }
+
+    /// Its plan under `scope`.
+    pub(crate) fn plan_under(&self, scope: &Rc<Scope>) -> Result<PlanSummary> {
+        self.variant
+            .run(|statement| whatif::plan_under(statement, scope))
     }
 
     /// Whether it is planned with values of an execution.
@@ -132,9 +139,7 @@ impl Costs {
         };
         self.planner_calls += 1;
         let scope = Rc::new(Scope::new(indexes, []));
-        let outcome = entry
-            .variant
-            .run(|statement| whatif::plan_under(statement, &scope));
+        let outcome = entry.plan_under(&scope);
         let summary = outcome.unwrap_or_else(|_| entry.base.clone());
         let used = (configuration.iter().copied())
             .filter(|&candidate| {

@@ -17,6 +17,10 @@ pub(crate) struct Commands {
     pub(crate) undo: String,
     /// The concurrent way, one command per element.
     pub(crate) steps: Vec<String>,
+    /// The way back from whatever part of the steps was done, one command per element.
+    pub(crate) undo_steps: Vec<String>,
+    /// Qualified names of the indexes that the steps build concurrently.
+    pub(crate) built: Vec<String>,
 }
 
 /// `btree (a, lower(b) DESC) INCLUDE (c) WHERE (d IS NULL)`
@@ -122,7 +126,17 @@ pub(crate) fn commands(
         steps.push(undo.clone());
     }
     steps.push(ddl.clone());
-    Ok(Commands { ddl, undo, steps })
+    Ok(Commands {
+        ddl,
+        undo_steps: vec![undo.clone()],
+        undo,
+        steps,
+        built: vec![qualified(place)],
+    })
+}
+
+fn qualified((schema, name): (&str, &str)) -> String {
+    format!("{}.{}", quote(schema), quote(name))
 }
 
 fn create(how: &str, name: &str, table: &str, definition: &str) -> String {
@@ -132,12 +146,8 @@ fn create(how: &str, name: &str, table: &str, definition: &str) -> String {
     )
 }
 
-fn drop_index(how: &str, (schema, name): (&str, &str)) -> String {
-    format!(
-        "DROP INDEX {how}IF EXISTS {}.{}",
-        quote(schema),
-        quote(name)
-    )
+fn drop_index(how: &str, place: (&str, &str)) -> String {
+    format!("DROP INDEX {how}IF EXISTS {}", qualified(place))
 }
 
 /// Parent first with `ON ONLY`, which is instant; each leaf concurrently; then each is attached
@@ -150,7 +160,7 @@ fn partitioned(
     chosen: &mut Vec<(String, String)>,
 ) -> Result<Commands> {
     let columns = key_names(candidate, table);
-    let top = format!("{}.{}", quote(&table.schema), quote(name));
+    let top = qualified((&table.schema, name));
     let mut names = std::collections::BTreeMap::from([(table.oid, top)]);
     let mut steps = vec![create(
         "IF NOT EXISTS ",
@@ -164,9 +174,17 @@ fn partitioned(
     let partitions = tables::partitions(table.oid)?;
     if partitions.iter().any(|partition| partition.kind == "f") {
         // A foreign partition gets no index, so attaching never makes the parent's index valid.
-        let steps = vec![ddl.clone()];
-        return Ok(Commands { ddl, undo, steps });
+        return Ok(Commands {
+            steps: vec![ddl.clone()],
+            undo_steps: vec![undo.clone()],
+            ddl,
+            undo,
+            built: Vec::new(),
+        });
     }
+    // Those attached go with the index above them; one that is not goes by itself.
+    let mut undo_steps = vec![undo.clone()];
+    let mut built = Vec::new();
     for partition in partitions {
         let Partition {
             schema,
@@ -175,19 +193,40 @@ fn partitioned(
             kind,
             ..
         } = &partition;
-        let index = free_name(schema, &partition.name, &columns, &[], chosen)?;
-        steps.push(match kind.as_str() {
-            "p" => create("IF NOT EXISTS ", &index, &format!("ONLY {qualified}"), list),
-            _ => create("CONCURRENTLY IF NOT EXISTS ", &index, qualified, list),
-        });
-        let index = format!("{}.{}", quote(schema), quote(&index));
+        let name = free_name(schema, &partition.name, &columns, &[], chosen)?;
+        let place = (schema.as_str(), name.as_str());
+        let index = self::qualified(place);
+        if kind == "p" {
+            steps.push(create(
+                "IF NOT EXISTS ",
+                &name,
+                &format!("ONLY {qualified}"),
+                list,
+            ));
+            undo_steps.push(drop_index("", place));
+        } else {
+            steps.push(create(
+                "CONCURRENTLY IF NOT EXISTS ",
+                &name,
+                qualified,
+                list,
+            ));
+            undo_steps.push(drop_index("CONCURRENTLY ", place));
+            built.push(index.clone());
+        }
         if let Some(above) = names.get(parent) {
             attach.push(format!("ALTER INDEX {above} ATTACH PARTITION {index}"));
         }
         names.insert(partition.oid, index);
     }
     steps.extend(attach.into_iter().rev());
-    Ok(Commands { ddl, undo, steps })
+    Ok(Commands {
+        ddl,
+        undo,
+        steps,
+        undo_steps,
+        built,
+    })
 }
 
 /// A name free in the schema and in this request; that of an INVALID index left by a failed

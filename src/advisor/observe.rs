@@ -180,10 +180,8 @@ pub(super) fn propose(
         };
         let ddl = ddl::for_planner(&candidate, table);
         let sorted = is_sorted_by(&candidate, observed);
-        if let Some(reason) = refusal(&candidate, table, sorted) {
-            found
-                .refused
-                .push((candidate.table, Rejected { ddl, reason }));
+        if let Some(rejected) = refusal(&candidate, table, sorted, &ddl) {
+            found.refused.push((candidate.table, rejected));
             continue;
         }
         match define(&ddl, table) {
@@ -202,7 +200,7 @@ pub(super) fn propose(
                 let reason = error.message().to_owned();
                 found
                     .refused
-                    .push((candidate.table, Rejected { ddl, reason }));
+                    .push((candidate.table, Rejected::new(ddl, reason)));
             }
         }
     }
@@ -303,7 +301,7 @@ fn upkeep(index: &Hypothetical, size: i64, observed: &[Observed], settings: &Pla
         .sum()
 }
 
-fn entries_written(
+pub(super) fn entries_written(
     plan: &PlanSummary,
     source: &WorkloadStatement,
     table: u32,

@@ -3,7 +3,8 @@
 use pgrx::pg_sys;
 
 use super::candidates::{Candidate, Knowledge, Shape};
-use super::tables::Table;
+use super::evidence::Rejected;
+use super::tables::{ExistingIndex, Table};
 use crate::pg::catalog;
 use crate::pg::operator_classes::IndexMethod;
 
@@ -16,23 +17,31 @@ const COMMON: f64 = 0.2;
 /// Correlation up to which the rows with one value are all over the table.
 const SCATTERED: f64 = 0.9;
 
-/// The reason, if there is one; `sorted` says whether a statement wants rows in its order.
-pub(super) fn refusal(candidate: &Candidate, table: &Table, sorted: bool) -> Option<String> {
-    served(candidate, table)
-        .or_else(|| too_long(candidate, table))
+/// The candidate, of which `ddl` is the command, with the reason if there is one; `sorted` says
+/// whether a statement wants rows in its order.
+pub(super) fn refusal(
+    candidate: &Candidate,
+    table: &Table,
+    sorted: bool,
+    ddl: &str,
+) -> Option<Rejected> {
+    if let Some(index) = serving(candidate, table) {
+        return Some(Rejected::served(ddl.to_owned(), &index.name));
+    }
+    too_long(candidate, table)
         .or_else(|| (!sorted).then(|| too_common(candidate, table)).flatten())
+        .map(|reason| Rejected::new(ddl.to_owned(), reason))
 }
 
-fn served(candidate: &Candidate, table: &Table) -> Option<String> {
-    let serving = (table.indexes.iter()).find(|index| {
+fn serving<'a>(candidate: &Candidate, table: &'a Table) -> Option<&'a ExistingIndex> {
+    (table.indexes.iter()).find(|index| {
         candidate.is_served_by(Shape {
             method: index.method,
             keys: &index.keys(),
             columns: &index.columns(),
             predicate: index.predicate.as_deref(),
         })
-    })?;
-    Some(format!("index {} serves it already", serving.name))
+    })
 }
 
 /// Methods that store values as they are, in an entry that must fit into a page.

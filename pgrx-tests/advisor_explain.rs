@@ -1,0 +1,233 @@
+//! Why a query gets the advice that it gets.
+
+#[allow(clippy::expect_used, clippy::panic)] // a test fails by panicking
+#[pgrx::pg_schema]
+mod tests {
+    use pgrx::prelude::*;
+    use serde_json::Value;
+
+    use crate::advisor_tests::support::*;
+
+    /// The rows of `explain_advice` in their order.
+    fn explained(query: &str) -> Vec<Value> {
+        let rows = json(&format!(
+            "SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') FROM pgopt.explain_advice($query${query}$query$) AS r"
+        ));
+        rows.as_array().cloned().unwrap_or_default()
+    }
+
+    fn verdicts(rows: &[Value]) -> Vec<&str> {
+        rows.iter().map(|row| text(row, "verdict")).collect()
+    }
+
+    /// The row of the candidate whose text ends so.
+    #[track_caller]
+    fn of<'a>(rows: &'a [Value], candidate: &str) -> &'a Value {
+        rows.iter()
+            .find(|row| text(row, "candidate").ends_with(candidate))
+            .unwrap_or_else(|| panic!("no {candidate} in {rows:#?}"))
+    }
+
+    #[pg_test]
+    fn the_recommended_index_comes_first_with_the_planners_own_costs() {
+        run(OBJECTS);
+        let query = "SELECT * FROM o WHERE customer = 5 AND status = 2";
+        let rows = explained(query);
+        let best = rows.first().expect("rows");
+        assert_eq!(text(best, "verdict"), "recommended");
+        assert_eq!(
+            verdicts(&rows)
+                .iter()
+                .filter(|v| **v == "recommended")
+                .count(),
+            1
+        );
+        let cost = |with: &str| -> f64 {
+            let sql = format!("SELECT cost FROM pgopt.workload_cost(ARRAY['{query}'], {with})");
+            Spi::get_one::<f64>(&sql).expect(&sql).expect(&sql)
+        };
+        for row in rows
+            .iter()
+            .filter(|row| row.get("cost_after") != Some(&Value::Null))
+        {
+            let ddl = text(row, "candidate");
+            assert_eq!(float(row, "cost_before"), cost("'{}'"), "{row}");
+            let alone = cost(&format!("ARRAY['{ddl}']"));
+            assert!(
+                (float(row, "cost_after") - alone).abs() < 1e-6,
+                "{alone} {row}"
+            );
+            assert!(float(row, "size_bytes") > 0.0);
+        }
+        let rest: Vec<f64> = rows[1..]
+            .iter()
+            .map(|row| float(row, "cost_after"))
+            .collect();
+        assert!(rest.is_sorted(), "{rest:?}");
+        let advised = advice(&[query], "");
+        assert_eq!(
+            keys(&advised),
+            keys(&[serde_json::json!({"ddl": text(best, "candidate")})])
+        );
+    }
+
+    #[pg_test]
+    fn a_condition_that_most_rows_meet_is_the_reason() {
+        run(OBJECTS);
+        run(
+            "CREATE TABLE half AS SELECT i, (i * 7919::bigint % 10 > 0)::int AS flag, repeat('x', 50) AS pad FROM generate_series(1, 20000) i; ANALYZE half",
+        );
+        let rows = explained("SELECT * FROM half WHERE flag = 1");
+        let reason = text(of(&rows, "(flag)"), "reason");
+        assert!(
+            reason.contains("90 % of the rows match") && reason.contains("in order is cheaper"),
+            "{reason}"
+        );
+        assert_eq!(text(of(&rows, "(flag)"), "verdict"), "rejected");
+    }
+
+    #[pg_test]
+    fn an_existing_index_is_named_and_its_worth_is_shown() {
+        run(OBJECTS);
+        let rows = explained("SELECT * FROM o WHERE id = 5");
+        let row = of(&rows, "(id)");
+        assert_eq!(text(row, "verdict"), "existing");
+        assert!(text(row, "reason").contains("ad.o_pkey serves it already; the plan uses it"));
+        assert!(
+            float(row, "cost_before") > 10.0 * float(row, "cost_after"),
+            "{row}"
+        );
+        assert!(float(row, "size_bytes") > 0.0);
+        let rows = explained("SELECT * FROM o WHERE id > 5");
+        let reason = text(of(&rows, "(id)"), "reason");
+        assert!(
+            reason.ends_with("the planner prefers another plan"),
+            "{reason}"
+        );
+        run("CREATE INDEX ON p (a)");
+        let rows = explained("SELECT * FROM p WHERE a = 77");
+        let row = of(&rows, "(a)");
+        assert!(text(row, "reason").ends_with("the plan uses it"), "{row}");
+        assert!(
+            float(row, "cost_before") > float(row, "cost_after"),
+            "{row}"
+        );
+    }
+
+    #[pg_test]
+    fn what_the_planner_was_not_asked_about_says_why() {
+        run(OBJECTS);
+        for (query, candidate, why) in [
+            (
+                "SELECT * FROM small WHERE a = 5",
+                "ad.small",
+                "500 rows, fewer than pgopt.min_table_rows",
+            ),
+            (
+                "SELECT * FROM pg_proc WHERE prosrc = 'x'",
+                "pg_catalog.pg_proc",
+                "system tables",
+            ),
+            (
+                "SELECT count(*) FROM c",
+                "ad.c",
+                "no condition, join or order",
+            ),
+        ] {
+            let rows = explained(query);
+            let row = of(&rows, candidate);
+            assert_eq!(text(row, "verdict"), "not possible");
+            assert!(text(row, "reason").contains(why), "{row}");
+            assert_eq!(row.get("cost_after"), Some(&Value::Null));
+        }
+        run(
+            "CREATE TABLE w AS SELECT i AS id, repeat(md5(i::text), 32) AS body FROM generate_series(1, 3000) i; ANALYZE w",
+        );
+        let rows = explained("SELECT id FROM w WHERE body = 'x'");
+        let row = of(&rows, "(body)");
+        assert_eq!(text(row, "verdict"), "not possible");
+        assert!(text(row, "reason").contains("too long"), "{row}");
+    }
+
+    #[pg_test]
+    fn upkeep_is_told_in_numbers() {
+        run(OBJECTS);
+        let rows = explained(
+            "INSERT INTO o SELECT i, 1, 1 FROM generate_series(1, 100000) i WHERE NOT EXISTS (SELECT FROM o WHERE customer = 7)",
+        );
+        assert!(!rows.is_empty());
+        let reason = text(of(&rows, "btree (customer)"), "reason");
+        assert!(reason.contains("costs more than it saves: "), "{reason}");
+    }
+
+    #[pg_test]
+    fn any_query_that_can_be_planned_is_explained() {
+        run(OBJECTS);
+        run("CREATE VIEW vv AS SELECT * FROM v WHERE at > '2020-01-01'; CREATE VIEW vvv AS SELECT name FROM vv;
+             CREATE TEMP TABLE tt AS TABLE o; ANALYZE tt;
+             CREATE TABLE tree AS SELECT i AS id, i / 2 AS parent FROM generate_series(1, 20000) i; ANALYZE tree");
+        for (query, wanted) in [
+            (
+                "SELECT * FROM vvv WHERE name = 'name 5'",
+                "ad.c USING btree (name)",
+            ),
+            (
+                "WITH RECURSIVE r AS (SELECT id FROM tree WHERE id = 7 UNION ALL SELECT t.id FROM tree t JOIN r ON t.parent = r.id) SELECT * FROM r",
+                "(parent)",
+            ),
+            ("SELECT * FROM tt WHERE customer = $1", "(customer)"),
+            (
+                "SELECT * FROM o WHERE customer = $1 AND at > $2",
+                "(customer, at)",
+            ),
+            ("UPDATE o SET note = 'x' WHERE customer = 5", "(customer)"),
+            ("SELECT 1", ""),
+            ("VALUES (1)", ""),
+        ] {
+            let rows = explained(query);
+            assert_eq!(rows.is_empty(), wanted.is_empty(), "{query}: {rows:?}");
+            if !wanted.is_empty() {
+                of(&rows, wanted);
+            }
+        }
+    }
+
+    #[pg_test]
+    fn a_policy_is_seen_and_anothers_table_is_not() {
+        run(OBJECTS);
+        run("CREATE ROLE ex_reader; GRANT USAGE ON SCHEMA ad TO ex_reader; GRANT SELECT ON o TO ex_reader;
+             CREATE POLICY own ON o USING (customer = current_setting('ad.customer')::int);
+             ALTER TABLE o ENABLE ROW LEVEL SECURITY; SET LOCAL ad.customer = '5'; SET LOCAL ROLE ex_reader");
+        let rows = explained("SELECT * FROM o");
+        assert_eq!(text(of(&rows, "(customer)"), "verdict"), "recommended");
+        run("DO $do$ BEGIN
+                 PERFORM * FROM pgopt.explain_advice('SELECT * FROM c WHERE id = 5');
+                 RAISE EXCEPTION 'another''s table was read';
+             EXCEPTION WHEN insufficient_privilege THEN NULL; END $do$");
+    }
+
+    #[pg_test]
+    fn a_hundred_rows_are_enough() {
+        run(OBJECTS);
+        run("CREATE TABLE many AS SELECT i AS a, i % 977 AS b, i % 877 AS c, i % 777 AS d, i % 677 AS e, i % 577 AS f, i % 477 AS g, i % 377 AS h
+               FROM generate_series(1, 20000) i; ANALYZE many");
+        let rows = explained("SELECT m.* FROM many m JOIN many n ON n.a = m.b AND n.b = m.c AND n.d = m.e
+             WHERE m.a > 1 AND m.b = 2 AND m.c > 3 AND m.d = 4 AND m.e > 5 AND m.f = 6 AND m.g < 7 AND n.f > 3 AND n.g = 4 AND n.h = 5 ORDER BY m.h, m.g");
+        let recommended = verdicts(&rows)
+            .iter()
+            .filter(|v| **v == "recommended")
+            .count();
+        assert!(
+            recommended > 0 && rows.len() == 100,
+            "{recommended} {}",
+            rows.len()
+        );
+    }
+
+    #[pg_test]
+    fn little_time_still_gives_an_answer() {
+        run(OBJECTS);
+        let sql = "SELECT count(*) FROM pgopt.explain_advice('SELECT * FROM ad.o WHERE customer = 5', time_limit => '1 microsecond')";
+        number(sql);
+    }
+}
