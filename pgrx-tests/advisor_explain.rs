@@ -61,9 +61,9 @@ mod tests {
         }
         let rest: Vec<f64> = rows[1..]
             .iter()
-            .map(|row| float(row, "cost_after"))
+            .filter_map(|row| row.get("cost_after").and_then(Value::as_f64))
             .collect();
-        assert!(rest.is_sorted(), "{rest:?}");
+        assert!(rest.is_sorted() && !rest.is_empty(), "{rest:?}");
         let advised = advice(&[query], "");
         assert_eq!(
             keys(&advised),
@@ -144,7 +144,7 @@ mod tests {
             "CREATE TABLE w AS SELECT i AS id, repeat(md5(i::text), 32) AS body FROM generate_series(1, 3000) i; ANALYZE w",
         );
         let rows = explained("SELECT id FROM w WHERE body = 'x'");
-        let row = of(&rows, "(body)");
+        let row = of(&rows, "btree (body)");
         assert_eq!(text(row, "verdict"), "not possible");
         assert!(text(row, "reason").contains("too long"), "{row}");
     }
