@@ -22,6 +22,7 @@ mod hints;
 mod migration;
 mod naming;
 mod observe;
+mod plans;
 mod recommend;
 mod redundant;
 mod refusal;
@@ -37,7 +38,7 @@ mod writer;
 use std::time::Duration;
 
 #[cfg(any(test, feature = "pg_test"))]
-pub(crate) use {api::hints_for, hints::Hint};
+pub(crate) use hints::{Hint, hints_for};
 
 use selection::Limits;
 

@@ -17,8 +17,6 @@ use pgrx::{Array, JsonB, pg_sys};
 
 use super::recommend::recommend;
 use crate::arguments::{empty, texts};
-#[cfg(any(test, feature = "pg_test"))]
-use crate::error::Result;
 use crate::settings;
 use crate::workload::source;
 
@@ -113,23 +111,4 @@ fn index_recommendations(
         time_limit,
     )?;
     Ok(rows::of(recommend(&source::observed()?, &request, false)?)?)
-}
-
-/// What a person could do besides making indexes, for tests.
-#[cfg(any(test, feature = "pg_test"))]
-pub(crate) fn hints_for(query: &str) -> Result<Vec<super::hints::Hint>> {
-    let minute = Interval::from_seconds(60.0);
-    let request = request::read(None, None, Some(0.01), None, Some(minute))?;
-    let workload = source::given(&[query.to_owned()], None)?;
-    let advice = recommend(&workload, &request, true)?;
-    let hints = (advice.recommendations.into_iter()).filter_map(|row| {
-        let hint = row.evidence.hint?;
-        Some(super::hints::Hint {
-            table: row.table,
-            kind: row.kind,
-            text: row.reason,
-            ddl: hint.ddl,
-        })
-    });
-    Ok(hints.collect())
 }

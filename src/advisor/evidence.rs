@@ -21,6 +21,9 @@ pub(crate) struct Evidence {
     pub(crate) complete: bool,
     /// The statements that the index helps.
     pub(crate) statements: Vec<HelpedStatement>,
+    /// Plans, before and after, of the statement helped most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) plans: Option<Plans>,
     /// Existing indexes that the steps drop, as it does what they do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) replaces: Vec<Replaced>,
@@ -38,6 +41,15 @@ pub(crate) struct Evidence {
     pub(crate) not_planned_count: usize,
     /// Utility statements, which have no plan.
     pub(crate) utility_statements: usize,
+}
+
+/// Plans of a statement for any values, as `EXPLAIN` prints them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Plans {
+    /// Which statement, see [`HelpedStatement::hash`].
+    pub(crate) hash: String,
+    pub(crate) before: String,
+    pub(crate) after: String,
 }
 
 /// A statement before and after.

@@ -310,3 +310,28 @@ impl Writer<'_> {
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
+
+/// The hints on one query, for tests.
+#[cfg(any(test, feature = "pg_test"))]
+pub(crate) fn hints_for(query: &str) -> Result<Vec<Hint>> {
+    let request = super::Request {
+        limits: super::selection::Limits {
+            budget: None,
+            max_indexes: None,
+            min_benefit: 0.01,
+        },
+        schemas: None,
+        time_limit: std::time::Duration::from_secs(60),
+    };
+    let workload = crate::workload::source::given(&[query.to_owned()], None)?;
+    let advice = super::recommend::recommend(&workload, &request, true)?;
+    let hints = (advice.recommendations.into_iter()).filter_map(|row| {
+        Some(Hint {
+            table: row.table,
+            kind: row.kind,
+            text: row.reason,
+            ddl: row.evidence.hint?.ddl,
+        })
+    });
+    Ok(hints.collect())
+}

@@ -4,7 +4,7 @@ use pgrx::pg_sys;
 
 use super::candidates::{Candidate, Knowledge, Shape};
 use super::evidence::Rejected;
-use super::tables::Table;
+use super::tables::{ExistingIndex, Table};
 use crate::pg::catalog;
 use crate::pg::operator_classes::IndexMethod;
 
@@ -17,7 +17,8 @@ const COMMON: f64 = 0.2;
 /// Correlation up to which the rows with one value are all over the table.
 const SCATTERED: f64 = 0.9;
 
-/// The reason, if there is one; `sorted` says whether a statement wants rows in its order.
+/// The candidate, of which `ddl` is the command, with the reason if there is one; `sorted` says
+/// whether a statement wants rows in its order.
 pub(super) fn refusal(
     candidate: &Candidate,
     table: &Table,
@@ -25,24 +26,22 @@ pub(super) fn refusal(
     ddl: &str,
 ) -> Option<Rejected> {
     if let Some(index) = serving(candidate, table) {
-        return Some(Rejected::served(ddl.to_owned(), index));
+        return Some(Rejected::served(ddl.to_owned(), &index.name));
     }
-    let reason = too_long(candidate, table)
-        .or_else(|| (!sorted).then(|| too_common(candidate, table)).flatten())?;
-    Some(Rejected::new(ddl.to_owned(), reason))
+    too_long(candidate, table)
+        .or_else(|| (!sorted).then(|| too_common(candidate, table)).flatten())
+        .map(|reason| Rejected::new(ddl.to_owned(), reason))
 }
 
-/// The existing index that can do all that the candidate can.
-fn serving<'a>(candidate: &Candidate, table: &'a Table) -> Option<&'a str> {
-    let serving = (table.indexes.iter()).find(|index| {
+fn serving<'a>(candidate: &Candidate, table: &'a Table) -> Option<&'a ExistingIndex> {
+    (table.indexes.iter()).find(|index| {
         candidate.is_served_by(Shape {
             method: index.method,
             keys: &index.keys(),
             columns: &index.columns(),
             predicate: index.predicate.as_deref(),
         })
-    })?;
-    Some(&serving.name)
+    })
 }
 
 /// Methods that store values as they are, in an entry that must fit into a page.

@@ -11,6 +11,7 @@ use super::existing::Existing;
 use super::helped::{self, Helped};
 use super::hints::Hint;
 use super::observe::Observation;
+use super::plans;
 use super::redundant::{self, Redundant, Superfluous};
 use super::selection::{Choice, Outcome};
 use super::tables::Table;
@@ -83,7 +84,10 @@ impl Writer<'_> {
     fn one(&self, costs: &mut Costs, step: &Step, commands: Commands) -> Option<Recommendation> {
         let helped = helped::helped(costs, step.choice, step.ranked);
         let statements = named_statements(&helped, step.named);
-        let evidence = self.evidence(costs, statements, step.table.oid);
+        let evidence = Evidence {
+            plans: plans::of_most_helped(costs, step.choice.candidate, step.ranked, &helped),
+            ..self.evidence(costs, statements, step.table.oid)
+        };
         let proposal = costs.proposals.get(step.choice.candidate)?;
         let choice = step.choice;
         let old = (self.redundant.replaced.get(&choice.candidate)).map_or(&[][..], Vec::as_slice);
@@ -218,6 +222,7 @@ impl Writer<'_> {
             answers_reused: costs.reused,
             complete: self.complete,
             statements: helped,
+            plans: None,
             replaces: Vec::new(),
             goes_together: None,
             hint: None,
