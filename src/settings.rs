@@ -19,6 +19,9 @@ static SANDBOX_LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(50);
 /// 1000: below that a sequential scan costs less than the work of keeping an index.
 static MIN_TABLE_ROWS: GucSetting<i32> = GucSetting::<i32>::new(1000);
 
+/// 100 ms: about where a person begins to wait for a page.
+static SLOW_STATEMENT_WARNING: GucSetting<i32> = GucSetting::<i32>::new(100);
+
 /// Defines the settings; called once, when the library is loaded.
 pub(crate) fn define() {
     GucRegistry::define_bool_guc(
@@ -49,6 +52,16 @@ pub(crate) fn define() {
         GucContext::Userset,
         GucFlags::default(),
     );
+    GucRegistry::define_int_guc(
+        c"pgopt.slow_statement_warning",
+        c"A statement that takes longer on average gets its index however little it matters to the whole workload.",
+        c"-1: none does.",
+        &SLOW_STATEMENT_WARNING,
+        -1,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::UNIT_MS,
+    );
     capture::define();
     reserve_prefix();
 }
@@ -67,6 +80,12 @@ pub(crate) fn sandbox_lock_timeout() -> String {
 /// Rows a table must have for an index to be worth advising.
 pub(crate) fn min_table_rows() -> f64 {
     f64::from(MIN_TABLE_ROWS.get())
+}
+
+/// Milliseconds from which on a statement is slow by itself.
+pub(crate) fn slow_statement_warning() -> Option<f64> {
+    let milliseconds = SLOW_STATEMENT_WARNING.get();
+    (milliseconds >= 0).then(|| f64::from(milliseconds))
 }
 
 /// An error when pgopt is switched off, or cannot work in this database.

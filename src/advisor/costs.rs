@@ -14,6 +14,7 @@ use super::candidates::{Candidate, Shape};
 use super::selection::Oracle;
 use crate::error::Result;
 use crate::pg::plan::PlanSummary;
+use crate::settings;
 use crate::whatif::scope::Scope;
 use crate::whatif::{self, Hypothetical};
 use crate::workload::WorkloadStatement;
@@ -27,6 +28,8 @@ pub(crate) struct AdvisedStatement {
     variant: Variant,
     /// Its plan as things are.
     pub(crate) base: PlanSummary,
+    /// Whether it matters by itself.
+    slow: bool,
     known: Vec<Known>,
 }
 
@@ -43,11 +46,14 @@ impl AdvisedStatement {
             used: BTreeSet::new(),
             cost: base.cost,
         }];
+        let milliseconds = (source.mean_time).unwrap_or(base.cost * MILLISECONDS_PER_COST);
+        let slow = settings::slow_statement_warning().is_some_and(|limit| milliseconds > limit);
         Self {
             ordinal,
             source,
             variant,
             base,
+            slow,
             known,
         }
     }
@@ -68,6 +74,9 @@ impl AdvisedStatement {
         self.variant.has_values()
     }
 }
+
+/// Where no time is known: a page read in sequence costs 1, and takes this long from memory.
+const MILLISECONDS_PER_COST: f64 = 0.01;
 
 /// A cost the planner has told.
 struct Known {
@@ -100,6 +109,8 @@ pub(crate) struct Proposal {
 pub(crate) struct Costs {
     pub(crate) statements: Vec<AdvisedStatement>,
     pub(crate) proposals: Vec<Proposal>,
+    /// Proposals that could help each statement, ascending.
+    of_statement: Vec<Vec<usize>>,
     pub(crate) planner_calls: usize,
     pub(crate) reused: usize,
     deadline: Instant,
@@ -112,9 +123,18 @@ impl Costs {
         deadline: Instant,
     ) -> Self {
         let planner_calls = statements.len();
+        let mut of_statement = vec![Vec::new(); statements.len()];
+        for (number, proposal) in proposals.iter().enumerate() {
+            for &statement in &proposal.affected {
+                if let Some(of_this) = of_statement.get_mut(statement) {
+                    of_this.push(number);
+                }
+            }
+        }
         Self {
             statements,
             proposals,
+            of_statement,
             planner_calls,
             reused: 0,
             deadline,
@@ -122,8 +142,9 @@ impl Costs {
     }
 
     fn relevant(&self, statement: usize, configuration: &BTreeSet<usize>) -> BTreeSet<usize> {
-        (configuration.iter().copied())
-            .filter(|&candidate| self.affected(candidate).contains(&statement))
+        (self.of_statement.get(statement).into_iter().flatten())
+            .filter(|candidate| configuration.contains(candidate))
+            .copied()
             .collect()
     }
 
@@ -173,21 +194,35 @@ impl Oracle for Costs {
 
     fn cost(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> f64 {
         pgrx::check_for_interrupts!();
-        match self.known_cost(statement, configuration) {
-            Some(cost) => {
+        match self.range(statement, configuration) {
+            (least, most) if least >= most => {
                 self.reused += 1;
-                cost
+                most
             }
-            None => self.ask(statement, self.relevant(statement, configuration)),
+            _ => self.ask(statement, self.relevant(statement, configuration)),
         }
     }
 
-    fn known_cost(&self, statement: usize, configuration: &BTreeSet<usize>) -> Option<f64> {
+    fn range(&self, statement: usize, configuration: &BTreeSet<usize>) -> (f64, f64) {
         let relevant = self.relevant(statement, configuration);
-        (self.statements.get(statement).into_iter())
-            .flat_map(|statement| statement.known.iter())
-            .find(|known| known.answers(&relevant))
-            .map(|known| known.cost)
+        let (mut least, mut most) = (0.0_f64, f64::MAX);
+        for known in (self.statements.get(statement).into_iter()).flat_map(|entry| &entry.known) {
+            if known.used.is_subset(&relevant) {
+                if relevant.is_subset(&known.configuration) {
+                    return (known.cost, known.cost);
+                }
+                most = most.min(known.cost);
+            } else if relevant.is_subset(&known.configuration) {
+                least = least.max(known.cost);
+            }
+        }
+        (least.min(most), most)
+    }
+
+    fn is_slow(&self, statement: usize) -> bool {
+        self.statements
+            .get(statement)
+            .is_some_and(|entry| entry.slow)
     }
 
     fn used(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> BTreeSet<usize> {

@@ -4,19 +4,25 @@
 
 use crate::pg::plan::PlannerCosts;
 
+/// Bytes of a log record for one entry, header included.
+const WAL_RECORD: f64 = 100.0;
+
 /// Cost, in the planner's units, of adding one entry to a B-tree.
 ///
 /// The descent costs 50 `cpu_operator_cost` per level, as the planner charges a scan for it
 /// (`btcostestimate`), and one entry `cpu_index_tuple_cost`. The leaf page must be read when it
 /// is not cached, for which the index' share of `effective_cache_size` stands, and be written
 /// back once: a hundredth of a random page, as a page takes in about a hundred entries or more
-/// before a checkpoint writes it.
+/// before a checkpoint writes it. The write-ahead log, written in sequence, gets a record of about
+/// a hundred bytes, and the whole page as often as that is read or written.
 pub(crate) fn entry_upkeep(settings: &PlannerCosts, pages: f64, tree_height: i32) -> f64 {
     let levels = f64::from(tree_height.max(0) + 1);
     let miss = (pages / settings.cache_pages.max(1.0)).clamp(0.0, 1.0);
+    let pages_moved = 0.01 + miss;
     levels * 50.0 * settings.cpu_operator
         + settings.cpu_index_tuple
-        + settings.random_page * (0.01 + miss)
+        + settings.random_page * pages_moved
+        + settings.seq_page * (pages_moved + WAL_RECORD / 8192.0)
 }
 
 /// Seconds that `CREATE INDEX CONCURRENTLY` may take.
@@ -38,6 +44,7 @@ mod tests {
         cpu_operator: 0.0025,
         cpu_index_tuple: 0.005,
         random_page: 4.0,
+        seq_page: 1.0,
         cache_pages: 524_288.0,
     };
 

@@ -46,7 +46,7 @@ pub(super) fn explain(query: &str, time_limit: Duration) -> Result<Explanation> 
     };
     let tables = observe::tables(&observed, &request)?;
     let existing = existing::read(tables.keys().copied())?;
-    let proposals = observe::propose(&observed, &tables, deadline)?;
+    let proposals = observe::propose(&observed, &tables, None, deadline)?;
     let facts: Vec<RelationFacts> = (observed.iter())
         .flat_map(|observed| observed.facts.iter().cloned())
         .collect();

@@ -9,15 +9,16 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 use super::Request;
 use super::candidates::{self, Candidate};
 use super::costs::{AdvisedStatement, Proposal};
+use super::counters;
 use super::ddl;
-use super::estimates::entry_upkeep;
 use super::evidence::{NotPlanned, Rejected, text_hash};
 use super::refusal::refusal;
 use super::tables::{self, Table};
+use super::upkeep::{Kept, Writes};
 use crate::error::{Error, Result, abbreviate};
 use crate::pg::catalog;
-use crate::pg::plan::{PlanSummary, PlannerCosts, Write, WriteKind, planner_costs};
-use crate::pg::relation_facts::{Compared, Condition, RelationFacts};
+use crate::pg::plan::{PlannerCosts, planner_costs};
+use crate::pg::relation_facts::{Compared, Condition, Element, RelationFacts};
 use crate::pg::rollback::{Surroundings, rolled_back};
 use crate::settings;
 use crate::whatif::{self, Defined, Hypothetical};
@@ -157,19 +158,24 @@ pub(super) fn tables(observed: &[Observed], request: &Request) -> Result<BTreeMa
 pub(super) struct Proposals {
     pub(super) proposals: Vec<Proposal>,
     pub(super) refused: Vec<(u32, Rejected)>,
+    /// What indexes have to keep up with.
+    pub(super) writes: Writes,
 }
 
 /// Every candidate that could be created and that no existing index serves.
 pub(super) fn propose(
     observed: &[Observed],
     tables: &BTreeMap<u32, Table>,
+    hours: Option<f64>,
     deadline: Instant,
 ) -> Result<Proposals> {
     let costs = planner_costs();
     let mut found = Proposals {
         proposals: Vec::new(),
         refused: Vec::new(),
+        writes: writes(observed, tables, hours)?,
     };
+    let sorted = sorted_by(observed);
     for (candidate, affected) in wanted(observed, tables) {
         pgrx::check_for_interrupts!();
         if Instant::now() >= deadline {
@@ -179,14 +185,15 @@ pub(super) fn propose(
             continue;
         };
         let ddl = ddl::for_planner(&candidate, table);
-        let sorted = is_sorted_by(&candidate, observed);
+        let first = candidate.keys.first();
+        let sorted = first.is_some_and(|key| sorted.contains(&(candidate.table, &key.element)));
         if let Some(rejected) = refusal(&candidate, table, sorted, &ddl) {
             found.refused.push((candidate.table, rejected));
             continue;
         }
         match define(&ddl, table) {
             Ok((index, size)) => {
-                let upkeep = upkeep(&index, size, observed, &costs);
+                let upkeep = upkeep(&index, size, &found.writes, &costs);
                 found.proposals.push(Proposal {
                     candidate,
                     index,
@@ -236,25 +243,47 @@ fn share_between_statements(
     wanted: &mut BTreeMap<Candidate, BTreeSet<usize>>,
     observed: &[Observed],
 ) {
-    for (candidate, statements) in wanted.iter_mut() {
-        pgrx::check_for_interrupts!();
-        for (number, observed) in observed.iter().enumerate() {
-            let touches = (observed.facts.iter())
-                .any(|facts| candidate.concerns(facts) && may_be_read(candidate, facts));
-            if touches {
-                statements.insert(number);
+    let mut comparing: BTreeMap<(u32, &Element), Vec<(usize, &RelationFacts)>> = BTreeMap::new();
+    for (number, observed) in observed.iter().enumerate() {
+        for facts in &observed.facts {
+            let leading: BTreeSet<&Element> = leading(facts).collect();
+            for element in leading {
+                let sharing = comparing.entry((facts.table, element)).or_default();
+                sharing.push((number, facts));
             }
         }
     }
+    for (candidate, statements) in wanted.iter_mut() {
+        pgrx::check_for_interrupts!();
+        let Some(first) = candidate.keys.first() else {
+            continue;
+        };
+        let sharing = comparing.get(&(candidate.table, &first.element));
+        statements.extend(
+            (sharing.into_iter().flatten())
+                .filter(|(_, facts)| candidate.concerns(facts) && may_be_read(candidate, facts))
+                .map(|(number, _)| *number),
+        );
+    }
 }
 
-/// Whether a statement wants rows in the order of the candidate's first column.
-fn is_sorted_by(candidate: &Candidate, observed: &[Observed]) -> bool {
-    let first = candidate.keys.first().map(|key| &key.element);
+/// What an index of use to the relation may begin with.
+fn leading(facts: &RelationFacts) -> impl Iterator<Item = &Element> {
+    let compared = facts.clauses.iter().chain(facts.or_arms.iter().flatten());
+    compared
+        .map(|clause| &clause.element)
+        .chain((facts.orders.iter()).filter_map(|order| Some(&order.first()?.element)))
+        .chain(facts.matches.iter().map(|found| &found.element))
+}
+
+/// What some statement wants rows in the order of.
+fn sorted_by(observed: &[Observed]) -> BTreeSet<(u32, &Element)> {
     (observed.iter().flat_map(|observed| &observed.facts))
-        .filter(|facts| facts.table == candidate.table)
-        .flat_map(|facts| &facts.orders)
-        .any(|order| order.first().map(|column| &column.element) == first)
+        .flat_map(|facts| {
+            let firsts = facts.orders.iter().filter_map(|order| order.first());
+            firsts.map(|column| (facts.table, &column.element))
+        })
+        .collect()
 }
 
 /// Whether a statement's conditions may imply the candidate's predicate.
@@ -283,42 +312,36 @@ fn define(ddl: &str, table: &Table) -> Result<(Rc<Hypothetical>, i64)> {
     })
 }
 
-/// Weighted cost of keeping the index, from the statements of the workload that write.
-fn upkeep(index: &Hypothetical, size: i64, observed: &[Observed], settings: &PlannerCosts) -> f64 {
-    let pages = size as f64 / f64::from(pg_sys::BLCKSZ);
-    let height = (pages.max(1.0).log2() / 8.0).ceil() as i32;
-    let per_entry = entry_upkeep(settings, pages, height);
-    let table = index.definition.table.to_u32();
-    let columns = index.mentioned_columns();
-    let share = index.selectivity();
-    observed
-        .iter()
-        .map(|observed| {
-            let statement = &observed.statement;
-            let entries = entries_written(&statement.base, &statement.source, table, &columns);
-            statement.weight() * entries * share * per_entry
-        })
-        .sum()
+/// What the statements of the workload write, and what the server counted beyond that.
+fn writes(
+    observed: &[Observed],
+    tables: &BTreeMap<u32, Table>,
+    hours: Option<f64>,
+) -> Result<Writes> {
+    let mut writes = Writes::default();
+    for observed in observed {
+        let statement = &observed.statement;
+        for write in &statement.base.writes {
+            let rows = statement.source.rows_per_call.unwrap_or(write.rows);
+            let above = catalog::ancestors(write.table);
+            for table in above.iter().chain([&write.table]).map(|oid| oid.to_u32()) {
+                writes.add(table, &write.kind, statement.weight() * rows);
+            }
+        }
+    }
+    let oids: Vec<u32> = tables.keys().copied().collect();
+    writes.add_counted(&counters::read(&oids)?, hours);
+    Ok(writes)
 }
 
-pub(super) fn entries_written(
-    plan: &PlanSummary,
-    source: &WorkloadStatement,
-    table: u32,
-    columns: &[i16],
-) -> f64 {
-    let written = |write: &Write| {
-        let ours = write.table.to_u32() == table
-            || (catalog::ancestors(write.table).iter()).any(|oid| oid.to_u32() == table);
-        let entry = match &write.kind {
-            WriteKind::Insert => true,
-            WriteKind::Update(changed) => changed.iter().any(|column| columns.contains(column)),
-            WriteKind::Delete => false,
-        };
-        ours && entry
+/// Weighted cost of keeping the index.
+fn upkeep(index: &Hypothetical, size: i64, writes: &Writes, costs: &PlannerCosts) -> f64 {
+    let kept = Kept {
+        table: index.definition.table.to_u32(),
+        columns: &index.mentioned_columns(),
+        share: index.selectivity(),
+        entries: 1.0,
+        pages: size as f64 / f64::from(pg_sys::BLCKSZ),
     };
-    (plan.writes.iter())
-        .filter(|write| written(write))
-        .map(|write| source.rows_per_call.unwrap_or(write.rows))
-        .sum()
+    writes.upkeep(&kept, costs)
 }

@@ -26,7 +26,7 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
     let tables = observe::tables(&observation.observed, request)?;
     let facts = observation.observed.iter().flat_map(|one| &one.facts);
     let hints = hints::collect(facts, &tables)?;
-    let proposals = observe::propose(&observation.observed, &tables, deadline)?;
+    let proposals = observe::propose(&observation.observed, &tables, workload.hours, deadline)?;
     let compared = statistics::compared(&observation.observed);
     let statements: Vec<AdvisedStatement> = std::mem::take(&mut observation.observed)
         .into_iter()
@@ -51,6 +51,7 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
         observation: &observation,
         outcome: &outcome,
         redundant: &redundant,
+        writes: &proposals.writes,
         names: Vec::new(),
     };
     let mut recommendations = writer.recommendations(&mut costs)?;

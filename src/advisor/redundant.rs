@@ -9,11 +9,10 @@ use std::time::Instant;
 
 use pgrx::pg_sys;
 
-use super::costs::{AdvisedStatement, Costs};
-use super::estimates::entry_upkeep;
+use super::costs::Costs;
 use super::existing::{Existing, ExistingIndexes};
-use super::observe::entries_written;
 use super::shape::{KeyShape, Shape};
+use super::upkeep::{Kept, Writes};
 use crate::pg::plan::{PlanSummary, planner_costs};
 use crate::whatif::Hypothetical;
 use crate::whatif::scope::Scope;
@@ -228,15 +227,13 @@ fn most(cost: f64) -> f64 {
 }
 
 /// What keeping an existing index costs the statements that write.
-pub(super) fn upkeep(index: &Existing, statements: &[AdvisedStatement]) -> f64 {
-    let pages = index.bytes / f64::from(pg_sys::BLCKSZ);
-    let height = (pages.max(1.0).log2() / 8.0).ceil() as i32;
-    let per_entry = entry_upkeep(&planner_costs(), pages, height);
-    (statements.iter())
-        .map(|statement| {
-            let (plan, source) = (&statement.base, &statement.source);
-            let entries = entries_written(plan, source, index.table, &index.columns);
-            statement.weight() * entries * index.share * per_entry
-        })
-        .sum()
+pub(super) fn upkeep(index: &Existing, writes: &Writes) -> f64 {
+    let kept = Kept {
+        table: index.table,
+        columns: &index.columns,
+        share: index.share,
+        entries: 1.0,
+        pages: index.bytes / f64::from(pg_sys::BLCKSZ),
+    };
+    writes.upkeep_of_existing(&kept, &planner_costs())
 }

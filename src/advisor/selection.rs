@@ -15,11 +15,13 @@
 #![forbid(unsafe_code)]
 
 mod greedy;
+mod pruning;
 mod shortlist;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use greedy::{By, Greedy};
+use greedy::{By, Greedy, Source};
+use pruning::Pruning;
 use shortlist::Shortlist;
 
 /// What selection asks of the planner, the catalogs and the clock.
@@ -30,8 +32,10 @@ pub(crate) trait Oracle {
     fn weight(&self, statement: usize) -> f64;
     /// Cost of a statement once, with these candidates (ascending).
     fn cost(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> f64;
-    /// The same if it follows from what has been asked before.
-    fn known_cost(&self, statement: usize, configuration: &BTreeSet<usize>) -> Option<f64>;
+    /// The least and the most that it can be, as follows from what has been asked before.
+    fn range(&self, statement: usize, configuration: &BTreeSet<usize>) -> (f64, f64);
+    /// Whether the statement takes so long that it matters by itself.
+    fn is_slow(&self, statement: usize) -> bool;
     /// Candidates of a configuration that the statement's plan with it uses.
     fn used(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> BTreeSet<usize>;
     /// Number of candidates.
@@ -59,6 +63,13 @@ pub(crate) struct Limits {
     pub(crate) max_indexes: Option<usize>,
     /// Share of the workload's cost that each index must save.
     pub(crate) min_benefit: f64,
+}
+
+impl Limits {
+    /// Share of a slow statement's cost that makes an index worth having whatever else runs.
+    fn share_of_slow(&self) -> f64 {
+        self.min_benefit.max(NOTEWORTHY)
+    }
 }
 
 /// One chosen candidate, in rank order.
@@ -103,6 +114,9 @@ pub(crate) struct Outcome {
 /// Share of a statement's cost below which a difference is noise.
 const NOISE: f64 = 0.01;
 
+/// See [`Limits::share_of_slow`].
+const NOTEWORTHY: f64 = 0.1;
+
 /// A smaller index is preferred to the best one when it reaches this share of its gain ...
 const NEAR_GAIN: f64 = 0.95;
 
@@ -123,7 +137,11 @@ pub(crate) fn select(oracle: &mut dyn Oracle, limits: &Limits) -> Outcome {
     let complete = shortlist.complete && best.complete;
     let mut configuration = best.chosen;
     let mut rejected = best.rejected;
-    drop_idle(oracle, limits, &mut configuration, &mut rejected);
+    Pruning::new(oracle, &shortlist, limits, &configuration).run(
+        oracle,
+        &mut configuration,
+        &mut rejected,
+    );
     let chosen = rank(oracle, &shortlist, &configuration);
     for candidate in 0..oracle.candidates() {
         rejected.entry(candidate).or_insert(Rejection::NoGain);
@@ -155,6 +173,7 @@ fn refill<'a>(
         let by = [By::Gain, By::GainPerByte].map(|by| {
             let greedy = Greedy::new(shortlist, limits, by);
             greedy
+                .with(Source::Known, Source::Known)
                 .starting_from(oracle, &without, candidate)
                 .run(oracle)
         });
@@ -171,34 +190,6 @@ fn refill<'a>(
 /// Share of the workload's cost that another round has to save.
 const LEAST_SAVING: f64 = 1e-4;
 
-/// Drops, weakest first, what the final configuration can do without, while time lasts.
-fn drop_idle(
-    oracle: &mut dyn Oracle,
-    limits: &Limits,
-    chosen: &mut BTreeSet<usize>,
-    rejected: &mut BTreeMap<usize, Rejection>,
-) {
-    let base = total_cost(oracle, &BTreeSet::new());
-    while !oracle.expired() {
-        let present = total_cost(oracle, chosen);
-        let weakest = (chosen.clone().into_iter())
-            .map(|candidate| {
-                let mut without = chosen.clone();
-                without.remove(&candidate);
-                let loss = total_cost(oracle, &without) - present - oracle.upkeep(candidate);
-                (candidate, loss)
-            })
-            .min_by(|a, b| a.1.total_cmp(&b.1));
-        match weakest {
-            Some((candidate, loss)) if loss < limits.min_benefit * base || loss <= 0.0 => {
-                chosen.remove(&candidate);
-                rejected.insert(candidate, Rejection::BelowMinimum((loss / base).max(0.0)));
-            }
-            _ => return,
-        }
-    }
-}
-
 /// Orders a configuration by what each index adds to those before it.
 fn rank(
     oracle: &mut dyn Oracle,
@@ -211,16 +202,10 @@ fn rank(
         min_benefit: 0.0,
     };
     let ranked = Greedy::new(shortlist, &OPEN, By::Gain)
+        .with(Source::Known, Source::Planner)
         .among(configuration)
         .run(oracle);
     ranked.trail
-}
-
-fn total_cost(oracle: &mut dyn Oracle, configuration: &BTreeSet<usize>) -> f64 {
-    let costs: Vec<f64> = (0..oracle.statements())
-        .map(|s| oracle.cost(s, configuration))
-        .collect();
-    weighted(oracle, &costs)
 }
 
 fn weighted(oracle: &dyn Oracle, costs: &[f64]) -> f64 {

@@ -13,6 +13,7 @@ use super::observe::Observation;
 use super::redundant::{self, Redundant, Superfluous};
 use super::selection::{Choice, Outcome};
 use super::tables::Table;
+use super::upkeep::Writes;
 use super::wording::{self, Best};
 use crate::error::{Result, abbreviate};
 use crate::workload::Workload;
@@ -31,6 +32,7 @@ pub(super) struct Writer<'a> {
     pub(super) observation: &'a Observation,
     pub(super) outcome: &'a Outcome,
     pub(super) redundant: &'a Redundant,
+    pub(super) writes: &'a Writes,
     /// Schema and name of each index named so far.
     pub(super) names: Vec<(String, String)>,
 }
@@ -85,7 +87,7 @@ impl Writer<'_> {
         let choice = step.choice;
         let old = (self.redundant.replaced.get(&choice.candidate)).map_or(&[][..], Vec::as_slice);
         let saved: f64 = (old.iter())
-            .map(|old| redundant::upkeep(old, &costs.statements))
+            .map(|old| redundant::upkeep(old, self.writes))
             .sum();
         let build = build_seconds(step.table.bytes, step.table.tuples, proposal.size as f64);
         let recommendation = Recommendation {
@@ -117,7 +119,7 @@ impl Writer<'_> {
 
     fn drop(&self, costs: &Costs, superfluous: &Superfluous) -> Recommendation {
         let index = &superfluous.index;
-        let upkeep = redundant::upkeep(index, &costs.statements);
+        let upkeep = redundant::upkeep(index, self.writes);
         let cost = (self.outcome.chosen.last()).map_or(self.base, |choice| choice.cost_after);
         let (kind, relation) = match superfluous.is_duplicate {
             true => ("duplicate", "is the same as"),

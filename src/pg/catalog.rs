@@ -352,6 +352,21 @@ pub(crate) fn type_name(type_oid: pg_sys::Oid) -> Option<String> {
     }
 }
 
+/// How long ago the current database was created, restored or copied to this machine, by the
+/// file that `CREATE DATABASE` writes and nothing changes afterwards.
+pub(crate) fn database_age() -> Option<std::time::Duration> {
+    // SAFETY: plain variables of the backend; the path is palloc'd text, relative to the data
+    // directory, which is the working directory.
+    let directory = unsafe {
+        owned(pg_sys::GetDatabasePath(
+            pg_sys::MyDatabaseId,
+            pg_sys::MyDatabaseTableSpace,
+        ))?
+    };
+    let file = std::fs::metadata(format!("{directory}/PG_VERSION")).ok()?;
+    file.modified().ok()?.elapsed().ok()
+}
+
 /// The unqualified name of a relation.
 pub(crate) fn relation_name(relation: pg_sys::Oid) -> Option<String> {
     // SAFETY: get_rel_name returns null or a palloc'd C string.

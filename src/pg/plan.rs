@@ -50,6 +50,8 @@ pub(crate) struct PlannerCosts {
     pub(crate) cpu_index_tuple: f64,
     /// `random_page_cost`
     pub(crate) random_page: f64,
+    /// `seq_page_cost`
+    pub(crate) seq_page: f64,
     /// `effective_cache_size`
     pub(crate) cache_pages: f64,
 }
@@ -62,6 +64,7 @@ pub(crate) fn planner_costs() -> PlannerCosts {
             cpu_operator: pg_sys::cpu_operator_cost,
             cpu_index_tuple: pg_sys::cpu_index_tuple_cost,
             random_page: pg_sys::random_page_cost,
+            seq_page: pg_sys::seq_page_cost,
             cache_pages: f64::from(pg_sys::effective_cache_size),
         }
     }

@@ -1,4 +1,8 @@
 //! One configuration built up candidate by candidate. Pure.
+//!
+//! What a candidate saves on a statement is first only bounded: no statement gets cheaper than
+//! it was with all candidates, or with any larger configuration that has been asked for. The
+//! planner is asked about the candidate that promises most, until what it promises is known.
 
 #![forbid(unsafe_code)]
 
@@ -14,12 +18,64 @@ pub(super) enum By {
     GainPerByte,
 }
 
-/// What a candidate saves on a statement under the present configuration.
+/// Where costs come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The planner, where it has not been asked yet.
+    Planner,
+    /// The plans that are known: what is asked for costs that much at most.
+    Known,
+}
+
+/// What a candidate saves on one statement (unweighted).
 #[derive(Debug, Clone, Copy)]
 struct Gain {
+    statement: usize,
     value: f64,
-    /// Asked for under this very configuration, as far as it matters to the statement.
-    is_known: bool,
+    state: State,
+}
+
+/// How much of a gain is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The most that any candidate could save.
+    Hoped,
+    /// The most that this one could.
+    Bounded,
+    Known,
+}
+
+/// A candidate that may be added.
+struct Open {
+    gains: Vec<Gain>,
+    /// Weighted sum of the gains.
+    gross: f64,
+}
+
+impl Open {
+    fn sum_up(&mut self, oracle: &dyn Oracle) {
+        self.gross = (self.gains.iter())
+            .map(|gain| oracle.weight(gain.statement) * gain.value)
+            .sum();
+    }
+
+    fn is_known(&self) -> bool {
+        self.gains.iter().all(|gain| gain.state == State::Known)
+    }
+
+    fn gain_on(&self, statement: usize) -> f64 {
+        (self.gains.iter())
+            .find(|gain| gain.statement == statement)
+            .map_or(0.0, |gain| gain.value)
+    }
+}
+
+/// What adding a candidate promises.
+#[derive(Debug, Clone, Copy)]
+struct Worth {
+    score: f64,
+    /// Weighted, less the upkeep.
+    net: f64,
 }
 
 /// A configuration and what is known of adding to it.
@@ -27,14 +83,21 @@ pub(super) struct Greedy<'a> {
     shortlist: &'a Shortlist,
     limits: &'a Limits,
     by: By,
+    weighing: Source,
+    adding: Source,
     /// Weighted cost of the workload without any candidate.
     base: f64,
     /// Weighted cost plus upkeep.
     pub(super) total: f64,
     costs: Vec<f64>,
+    /// Their weighted sum.
+    sum: f64,
     pub(super) chosen: BTreeSet<usize>,
-    /// Of each open candidate on each statement it is for (unweighted).
-    gains: BTreeMap<usize, BTreeMap<usize, Gain>>,
+    /// Bytes that those take.
+    size: f64,
+    open: BTreeMap<usize, Open>,
+    /// Those of them that may be worth adding.
+    worthy: BTreeMap<usize, Worth>,
     pub(super) rejected: BTreeMap<usize, Rejection>,
     /// What was added, in this order.
     pub(super) trail: Vec<Choice>,
@@ -43,32 +106,45 @@ pub(super) struct Greedy<'a> {
 
 impl<'a> Greedy<'a> {
     pub(super) fn new(shortlist: &'a Shortlist, limits: &'a Limits, by: By) -> Self {
-        let unknown = Gain {
-            value: 0.0,
-            is_known: false,
-        };
-        let gains = (shortlist.reach.iter()).map(|(candidate, statements)| {
-            let gains = statements.iter().map(|statement| (*statement, unknown));
-            (*candidate, gains.collect())
+        let open = (shortlist.reach.iter()).map(|(candidate, statements)| {
+            let gains = statements.iter().map(|&statement| Gain {
+                statement,
+                value: 0.0,
+                state: State::Known,
+            });
+            let gross = 0.0;
+            let gains = gains.collect();
+            (*candidate, Open { gains, gross })
         });
         Self {
             shortlist,
             limits,
             by,
+            weighing: Source::Planner,
+            adding: Source::Planner,
             base: 0.0,
             total: 0.0,
             costs: shortlist.base.clone(),
+            sum: 0.0,
             chosen: BTreeSet::new(),
-            gains: gains.collect(),
+            size: 0.0,
+            open: open.collect(),
+            worthy: BTreeMap::new(),
             rejected: BTreeMap::new(),
             trail: Vec::new(),
             complete: true,
         }
     }
 
-    /// Only these are candidates, and all of them are to be chosen.
+    /// Weighs candidates, and counts what adding them saves, by these.
+    pub(super) fn with(mut self, weighing: Source, adding: Source) -> Self {
+        (self.weighing, self.adding) = (weighing, adding);
+        self
+    }
+
+    /// Only these are candidates.
     pub(super) fn among(mut self, configuration: &BTreeSet<usize>) -> Self {
-        self.gains
+        self.open
             .retain(|candidate, _| configuration.contains(candidate));
         self
     }
@@ -80,24 +156,33 @@ impl<'a> Greedy<'a> {
         configuration: &BTreeSet<usize>,
         banned: usize,
     ) -> Self {
-        self.gains.remove(&banned);
-        self.chosen = configuration.clone();
+        self.open.remove(&banned);
         for candidate in configuration {
-            self.gains.remove(candidate);
+            self.open.remove(candidate);
         }
-        self.costs = (0..oracle.statements())
-            .map(|statement| oracle.cost(statement, configuration))
-            .collect();
+        for statement in 0..oracle.statements() {
+            let cost = self.cost(oracle, statement, configuration, self.adding);
+            if let Some(known) = self.costs.get_mut(statement) {
+                *known = cost;
+            }
+        }
+        self.chosen = configuration.clone();
         self
     }
 
     /// Adds what is worth adding.
     pub(super) fn run(mut self, oracle: &mut dyn Oracle) -> Self {
         self.base = weighted(oracle, &self.shortlist.base);
-        self.total = self.sum(oracle);
+        self.sum = weighted(oracle, &self.costs);
+        self.size = self.chosen.iter().map(|&chosen| oracle.size(chosen)).sum();
+        self.hope(oracle, &(0..oracle.statements()).collect());
         while let Some(candidate) = self.best(oracle) {
             self.add(oracle, candidate);
         }
+        let upkeep: f64 = (self.chosen.iter())
+            .map(|&candidate| oracle.upkeep(candidate))
+            .sum();
+        self.total = self.sum + upkeep;
         self
     }
 
@@ -113,119 +198,143 @@ impl<'a> Greedy<'a> {
         better
     }
 
-    fn sum(&self, oracle: &dyn Oracle) -> f64 {
-        let upkeep: f64 = self
-            .chosen
-            .iter()
-            .map(|&candidate| oracle.upkeep(candidate))
-            .sum();
-        weighted(oracle, &self.costs) + upkeep
-    }
-
-    /// The next candidate to add. The one that promises most is asked for until what is promised
-    /// is known.
+    /// The next candidate to add.
     fn best(&mut self, oracle: &mut dyn Oracle) -> Option<usize> {
         loop {
-            let worthy = self.worthy(oracle);
-            let (best, best_score, best_net) =
-                worthy.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
-            if self.is_unknown(best) {
-                self.ask(oracle, best);
-                continue;
-            }
-            let rivals: Vec<(usize, f64)> = (worthy.iter())
-                .filter(|(candidate, score, _)| {
-                    *candidate != best && *score >= best_score * NEAR_GAIN
+            let (&best, &promised) =
+                (self.worthy.iter()).max_by(|a, b| a.1.score.total_cmp(&b.1.score))?;
+            let rivals: Vec<(usize, f64)> = (self.worthy.iter())
+                .filter(|(candidate, worth)| {
+                    **candidate != best && worth.score >= promised.score * NEAR_GAIN
                 })
-                .map(|(candidate, _, net)| (*candidate, *net))
+                .map(|(candidate, worth)| (*candidate, worth.net))
                 .collect();
-            if let Some((unknown, _)) = rivals.iter().find(|rival| self.is_unknown(rival.0)) {
-                self.ask(oracle, *unknown);
+            let lead = || std::iter::once(best).chain(rivals.iter().map(|rival| rival.0));
+            if let Some(too_much) = lead().find(|&candidate| !self.fits(oracle, candidate)) {
+                self.worthy.remove(&too_much);
                 continue;
             }
-            return (rivals.into_iter())
-                .filter(|&(candidate, net)| self.is_as_good(oracle, candidate, net, best, best_net))
-                .chain([(best, best_net)])
+            if let Some(unknown) = lead().find(|&candidate| !self.is_known(candidate)) {
+                self.look_closer(oracle, unknown);
+                self.judge(oracle, unknown);
+                continue;
+            }
+            return (rivals.iter())
+                .filter(|rival| self.is_as_good(oracle, **rival, (best, promised.net)))
+                .chain([&(best, promised.net)])
                 .min_by(|a, b| {
                     (oracle.size(a.0).total_cmp(&oracle.size(b.0))).then(b.1.total_cmp(&a.1))
                 })
-                .map(|(candidate, _)| candidate);
+                .map(|(candidate, _)| *candidate);
         }
     }
 
-    /// Every candidate that may be worth adding, with its score and net gain as promised; those
-    /// that fall out are rejected with a reason.
-    fn worthy(&mut self, oracle: &dyn Oracle) -> Vec<(usize, f64, f64)> {
-        let mut worthy = Vec::new();
-        let open: Vec<usize> = self.gains.keys().copied().collect();
-        for candidate in open {
-            match self.judge(oracle, candidate) {
-                Ok(net) => {
-                    let score = match self.by {
-                        By::Gain => net,
-                        By::GainPerByte => net / self.added_size(oracle, candidate).max(8192.0),
-                    };
-                    worthy.push((candidate, score, net));
-                }
-                Err(reason) => {
-                    self.rejected.insert(candidate, reason);
-                }
+    /// Whether the limits have room for it; if not, that is why it is rejected.
+    fn fits(&mut self, oracle: &dyn Oracle, candidate: usize) -> bool {
+        let replaced = self.replaced_by(oracle, candidate).len();
+        let count = self.chosen.len() - replaced;
+        let reason = if (self.limits.max_indexes).is_some_and(|most| count >= most) {
+            Rejection::Count
+        } else {
+            let size = self.size + self.added_size(oracle, candidate);
+            if self.limits.budget.is_none_or(|budget| size <= budget) {
+                return true;
             }
-        }
-        worthy
+            Rejection::Budget
+        };
+        self.rejected.insert(candidate, reason);
+        false
     }
 
-    fn is_unknown(&self, candidate: usize) -> bool {
-        (self.gains.get(&candidate).into_iter().flatten()).any(|(_, gain)| !gain.is_known)
-    }
-
-    /// What a candidate saves on a statement, or the most it could.
-    fn promise(&self, statement: usize, gain: Gain) -> f64 {
-        let of = |values: &[f64]| values.get(statement).copied().unwrap_or_default();
-        match gain.is_known {
-            true => gain.value,
-            false => (of(&self.costs) - of(&self.shortlist.floor)).max(0.0),
-        }
-    }
-
-    /// Asks for what a candidate saves where that is not known. When time is up, it is what
-    /// follows from earlier answers.
-    fn ask(&mut self, oracle: &mut dyn Oracle, candidate: usize) {
-        let unknown: Vec<usize> = (self.gains.get(&candidate).into_iter().flatten())
-            .filter(|(_, gain)| !gain.is_known)
-            .map(|(statement, _)| *statement)
-            .collect();
-        for statement in unknown {
-            let value = self.gain_on(oracle, candidate, statement);
-            if let Some(gains) = self.gains.get_mut(&candidate) {
-                let is_known = true;
-                gains.insert(statement, Gain { value, is_known });
+    /// Whether the candidate may be worth adding; if not, why.
+    fn judge(&mut self, oracle: &dyn Oracle, candidate: usize) {
+        match self.net(oracle, candidate) {
+            Ok(net) => {
+                let score = match self.by {
+                    By::Gain => net,
+                    By::GainPerByte => net / self.added_size(oracle, candidate).max(8192.0),
+                };
+                self.worthy.insert(candidate, Worth { score, net });
+            }
+            Err(reason) => {
+                self.worthy.remove(&candidate);
+                self.rejected.insert(candidate, reason);
             }
         }
     }
 
-    /// A statement's cost; when time is up, the one it had unless another one is known.
-    fn cost(
-        &mut self,
-        oracle: &mut dyn Oracle,
-        statement: usize,
-        configuration: &BTreeSet<usize>,
-    ) -> f64 {
-        if !oracle.expired() {
-            return oracle.cost(statement, configuration);
+    fn net(&self, oracle: &dyn Oracle, candidate: usize) -> Result<f64, Rejection> {
+        let Some(open) = self.open.get(&candidate) else {
+            return Err(Rejection::NoGain);
+        };
+        let net = open.gross - oracle.upkeep(candidate);
+        if open.gross <= 0.0 {
+            return Err(Rejection::NoGain);
         }
-        self.complete = false;
-        let before = self.costs.get(statement).copied().unwrap_or_default();
-        oracle
-            .known_cost(statement, configuration)
-            .unwrap_or(before)
+        if net <= 0.0 {
+            return Err(Rejection::Upkeep);
+        }
+        if net < self.limits.min_benefit * self.base && !self.speeds_up(oracle, open) {
+            return Err(Rejection::BelowMinimum(net / self.base));
+        }
+        Ok(net)
     }
 
-    fn gain_on(&mut self, oracle: &mut dyn Oracle, candidate: usize, statement: usize) -> f64 {
-        let mut configuration = self.chosen.clone();
+    fn is_known(&self, candidate: usize) -> bool {
+        self.open.get(&candidate).is_none_or(Open::is_known)
+    }
+
+    /// Learns more of what a candidate saves: what follows from earlier answers for all of its
+    /// statements, or else the planner's answer for the one where most is to be hoped for.
+    fn look_closer(&mut self, oracle: &mut dyn Oracle, candidate: usize) {
+        let Some(mut open) = self.open.remove(&candidate) else {
+            return;
+        };
+        let mut configuration = std::mem::take(&mut self.chosen);
         configuration.insert(candidate);
+        let is_hoped = |gain: &Gain| gain.state == State::Hoped;
+        if open.gains.iter().any(is_hoped) {
+            for gain in open.gains.iter_mut().filter(|gain| is_hoped(gain)) {
+                self.bound(oracle, gain, &configuration);
+            }
+        } else if let Some(gain) = (open.gains.iter_mut())
+            .filter(|gain| gain.state == State::Bounded)
+            .max_by(|a, b| {
+                let hope = |gain: &Gain| oracle.weight(gain.statement) * gain.value;
+                hope(a).total_cmp(&hope(b))
+            })
+        {
+            let cost = self.cost(oracle, gain.statement, &configuration, self.weighing);
+            gain.value = self.saving(gain.statement, cost);
+            gain.state = State::Known;
+        }
+        configuration.remove(&candidate);
+        self.chosen = configuration;
+        open.sum_up(oracle);
+        self.open.insert(candidate, open);
+    }
+
+    fn bound(&self, oracle: &dyn Oracle, gain: &mut Gain, configuration: &BTreeSet<usize>) {
+        let (least, most) = oracle.range(gain.statement, configuration);
+        let is_known = match self.weighing {
+            Source::Known => true,
+            Source::Planner => {
+                oracle.weight(gain.statement) * (most - least) <= NEGLIGIBLE * self.base
+            }
+        };
+        let cost = if is_known { most } else { least };
+        gain.value = self.saving(gain.statement, cost);
+        gain.state = if is_known || gain.value <= 0.0 {
+            State::Known
+        } else {
+            State::Bounded
+        };
+    }
+
+    /// What a statement is spared when it costs `cost` from now on.
+    fn saving(&self, statement: usize, cost: f64) -> f64 {
         let before = self.costs.get(statement).copied().unwrap_or_default();
-        let gain = before - self.cost(oracle, statement, &configuration);
+        let gain = before - cost;
         if gain.abs() < before * NOISE {
             0.0
         } else {
@@ -233,55 +342,55 @@ impl<'a> Greedy<'a> {
         }
     }
 
+    /// A statement's cost; when time is up, the most it can be as far as is known.
+    fn cost(
+        &mut self,
+        oracle: &mut dyn Oracle,
+        statement: usize,
+        configuration: &BTreeSet<usize>,
+        source: Source,
+    ) -> f64 {
+        let (least, most) = oracle.range(statement, configuration);
+        if source == Source::Known || least >= most {
+            return most;
+        }
+        if !oracle.expired() {
+            return oracle.cost(statement, configuration);
+        }
+        self.complete = false;
+        most
+    }
+
     /// Whether `candidate` may stand in for `best`, which gains a little more: it leaves about as
     /// little to do of each statement, or only lacks columns that are not worth storing.
     fn is_as_good(
         &self,
         oracle: &dyn Oracle,
-        candidate: usize,
-        net: f64,
-        best: usize,
-        best_net: f64,
+        (candidate, net): (usize, f64),
+        (best, best_net): (usize, f64),
     ) -> bool {
         let spared = oracle.is_covering(best) && !oracle.is_covering(candidate);
         if spared && best_net - net < self.limits.min_benefit * self.base {
             return true;
         }
-        (self.gains.get(&best).into_iter().flatten())
-            .filter(|(_, gain)| gain.value > 0.0)
-            .all(|(&statement, gain)| {
-                let cost = self.costs.get(statement).copied().unwrap_or_default();
-                let other = (self.gains.get(&candidate))
-                    .and_then(|gains| gains.get(&statement))
-                    .map_or(0.0, |gain| gain.value);
+        (self.open.get(&best).into_iter())
+            .flat_map(|open| &open.gains)
+            .filter(|gain| gain.value > 0.0)
+            .all(|gain| {
+                let cost = self.costs.get(gain.statement).copied().unwrap_or_default();
+                let other =
+                    (self.open.get(&candidate)).map_or(0.0, |open| open.gain_on(gain.statement));
                 cost - other <= NEAR_RESIDUE * (cost - gain.value)
             })
     }
 
-    fn judge(&self, oracle: &dyn Oracle, candidate: usize) -> Result<f64, Rejection> {
-        let gross: f64 = (self.gains.get(&candidate).into_iter().flatten())
-            .map(|(&statement, &gain)| oracle.weight(statement) * self.promise(statement, gain))
-            .sum();
-        let net = gross - oracle.upkeep(candidate);
-        if gross <= 0.0 {
-            return Err(Rejection::NoGain);
-        }
-        if net <= 0.0 {
-            return Err(Rejection::Upkeep);
-        }
-        if net < self.limits.min_benefit * self.base {
-            return Err(Rejection::BelowMinimum(net / self.base));
-        }
-        let replaced = self.replaced_by(oracle, candidate).len();
-        if (self.limits.max_indexes).is_some_and(|most| self.chosen.len() - replaced >= most) {
-            return Err(Rejection::Count);
-        }
-        let size: f64 = self.chosen.iter().map(|&chosen| oracle.size(chosen)).sum();
-        let added = self.added_size(oracle, candidate);
-        if (self.limits.budget).is_some_and(|budget| size + added > budget) {
-            return Err(Rejection::Budget);
-        }
-        Ok(net)
+    /// Whether it saves a noteworthy share of a statement that is slow by itself.
+    fn speeds_up(&self, oracle: &dyn Oracle, open: &Open) -> bool {
+        (open.gains.iter()).any(|gain| {
+            let base = (self.shortlist.base.get(gain.statement)).copied();
+            oracle.is_slow(gain.statement)
+                && gain.value >= self.limits.share_of_slow() * base.unwrap_or_default()
+        })
     }
 
     /// Chosen indexes that `candidate` would make superfluous.
@@ -301,41 +410,81 @@ impl<'a> Greedy<'a> {
 
     fn add(&mut self, oracle: &mut dyn Oracle, candidate: usize) {
         let mut touched: BTreeSet<usize> = oracle.affected(candidate).iter().copied().collect();
-        for replaced in self.replaced_by(oracle, candidate) {
-            touched.extend(oracle.affected(replaced));
-            self.chosen.remove(&replaced);
-            self.rejected.insert(replaced, Rejection::NoGain);
+        self.size += self.added_size(oracle, candidate);
+        let replaced = self.replaced_by(oracle, candidate);
+        for replaced in &replaced {
+            touched.extend(oracle.affected(*replaced));
+            self.chosen.remove(replaced);
+            self.rejected.insert(*replaced, Rejection::NoGain);
         }
         self.chosen.insert(candidate);
-        self.gains.remove(&candidate);
+        self.open.remove(&candidate);
+        self.worthy.remove(&candidate);
         self.rejected.remove(&candidate);
-        let cost_before = weighted(oracle, &self.costs);
+        let cost_before = self.sum;
+        let helped = self.recount(oracle, &touched);
+        self.trail.push(Choice {
+            candidate,
+            cost_before,
+            cost_after: self.sum,
+            helped,
+        });
+        self.hope(oracle, &touched);
+        if !replaced.is_empty() {
+            // What did not fit may do so now.
+            let open: Vec<usize> = self.open.keys().copied().collect();
+            for candidate in open {
+                self.judge(oracle, candidate);
+            }
+        }
+    }
+
+    /// Counts what these statements cost now; those that got cheaper, before and after.
+    fn recount(
+        &mut self,
+        oracle: &mut dyn Oracle,
+        statements: &BTreeSet<usize>,
+    ) -> Vec<(usize, f64, f64)> {
         let mut helped = Vec::new();
-        for &statement in &touched {
-            let after = self.cost(oracle, statement, &self.chosen.clone());
+        let configuration = std::mem::take(&mut self.chosen);
+        for &statement in statements {
+            let after = self.cost(oracle, statement, &configuration, self.adding);
             if let Some(known) = self.costs.get_mut(statement) {
                 if *known - after > *known * NOISE {
                     helped.push((statement, *known, after));
                 }
+                self.sum += oracle.weight(statement) * (after - *known);
                 *known = after;
             }
         }
-        self.trail.push(Choice {
-            candidate,
-            cost_before,
-            cost_after: weighted(oracle, &self.costs),
-            helped,
-        });
-        self.total = self.sum(oracle);
-        self.forget(&touched);
+        self.chosen = configuration;
+        helped
     }
 
     /// What was known of these statements was so under another configuration.
-    fn forget(&mut self, statements: &BTreeSet<usize>) {
-        for gains in self.gains.values_mut() {
-            for (statement, gain) in gains.iter_mut() {
-                gain.is_known &= !statements.contains(statement);
+    fn hope(&mut self, oracle: &dyn Oracle, statements: &BTreeSet<usize>) {
+        let of = |values: &[f64], at: usize| values.get(at).copied().unwrap_or_default();
+        let concerned: BTreeSet<usize> = (statements.iter())
+            .filter_map(|statement| self.shortlist.of_statement.get(statement))
+            .flatten()
+            .copied()
+            .collect();
+        for candidate in concerned {
+            let Some(open) = self.open.get_mut(&candidate) else {
+                continue;
+            };
+            for gain in &mut open.gains {
+                if statements.contains(&gain.statement) {
+                    let floor = of(&self.shortlist.floor, gain.statement);
+                    gain.value = (of(&self.costs, gain.statement) - floor).max(0.0);
+                    gain.state = State::Hoped;
+                }
             }
+            open.sum_up(oracle);
+            self.judge(oracle, candidate);
         }
     }
 }
+
+/// Share of the workload's cost below which it is not asked what a candidate saves exactly.
+const NEGLIGIBLE: f64 = 1e-5;

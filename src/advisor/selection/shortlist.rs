@@ -17,6 +17,8 @@ pub(super) struct Shortlist {
     pub(super) floor: Vec<f64>,
     /// Candidates that some plan uses, and narrower ones, with the statements they are for.
     pub(super) reach: BTreeMap<usize, BTreeSet<usize>>,
+    /// The same by statement.
+    pub(super) of_statement: BTreeMap<usize, BTreeSet<usize>>,
     /// False when time was up before every statement had been looked at.
     pub(super) complete: bool,
 }
@@ -31,6 +33,7 @@ impl Shortlist {
             floor: base.clone(),
             base,
             reach: BTreeMap::new(),
+            of_statement: BTreeMap::new(),
             complete: true,
         };
         for (statement, candidates) in shortlist.dearest_first(oracle) {
@@ -39,6 +42,12 @@ impl Shortlist {
                 break;
             }
             shortlist.peel(oracle, statement, candidates);
+        }
+        for (candidate, statements) in &shortlist.reach {
+            for statement in statements {
+                let candidates = shortlist.of_statement.entry(*statement).or_default();
+                candidates.insert(*candidate);
+            }
         }
         shortlist
     }

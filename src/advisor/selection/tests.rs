@@ -12,6 +12,7 @@ struct Model {
     upkeep: Vec<f64>,
     serves: Vec<(usize, usize)>,
     covering: Vec<usize>,
+    slow: Vec<usize>,
     calls_left: usize,
 }
 
@@ -23,12 +24,16 @@ impl Oracle for Model {
         1.0
     }
     fn cost(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> f64 {
-        self.known_cost(statement, configuration).unwrap_or(0.0)
+        self.range(statement, configuration).1
     }
-    fn known_cost(&self, statement: usize, configuration: &BTreeSet<usize>) -> Option<f64> {
+    fn is_slow(&self, statement: usize) -> bool {
+        self.slow.contains(&statement)
+    }
+    fn range(&self, statement: usize, configuration: &BTreeSet<usize>) -> (f64, f64) {
         let helping = (configuration.iter()).filter(|&&c| self.reach[c].contains(&statement));
         let cost = helping.map(|&c| self.reduced[c]);
-        Some(cost.fold(self.base[statement], f64::min))
+        let cost = cost.fold(self.base[statement], f64::min);
+        (cost, cost)
     }
     fn used(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> BTreeSet<usize> {
         let helping = (configuration.iter().copied())
@@ -71,6 +76,7 @@ fn model(base: &[f64], candidates: &[(&[usize], f64, f64)]) -> Model {
         upkeep: vec![0.0; candidates.len()],
         serves: Vec::new(),
         covering: Vec::new(),
+        slow: Vec::new(),
         calls_left: usize::MAX,
     }
 }
@@ -195,4 +201,15 @@ proptest! {
             prop_assert!(choice.cost_after < choice.cost_before);
         }
     }
+}
+
+#[test]
+fn a_slow_statement_gets_its_index_however_large_the_workload_is() {
+    let mut m = model(
+        &[1e9, 20_000.0, 20_000.0],
+        &[(&[1], 100.0, 1.0), (&[2], 19_000.0, 1.0)],
+    );
+    assert_eq!(picked(&select(&mut m, &OPEN)), Vec::<usize>::new());
+    m.slow = vec![1, 2];
+    assert_eq!(picked(&select(&mut m, &OPEN)), [0]);
 }
