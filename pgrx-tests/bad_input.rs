@@ -199,7 +199,7 @@ mod tests {
              hypothetical_create('SELECT 1') ==> 0A000|only CREATE INDEX commands|SELECT 1
              hypothetical_create('CREATE INDEX ON nowhere (k)') ==> 42P01|\"nowhere\" does not exist|CREATE INDEX ON nowhere
              hypothetical_create('CREATE INDEX ON t (') ==> 42601|syntax error|CREATE INDEX ON t
-             hypothetical_create('CREATE INDEX ON t USING brin (k)') ==> 0A000|\"brin\"
+             hypothetical_create('CREATE INDEX ON t USING spare (k)') ==> 0A000|\"spare\"
              hypothetical_hide(NULL) ==> 22004|argument \"index\" must not be null
              hypothetical_hide('t') ==> 42809|\"t\" is not an index
              hypothetical_hide(4000000000) ==> 42809|\"4000000000\" is not an index

@@ -8,6 +8,9 @@ use crate::error::Result;
 use crate::pg::catalog::quote;
 use crate::pg::relation_facts::Element;
 
+/// TimescaleDB's way of locking one chunk at a time: it knows no other that lets writes go on.
+const PER_CHUNK: &str = " WITH (timescaledb.transaction_per_chunk)";
+
 /// The commands of one recommendation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Commands {
@@ -24,7 +27,7 @@ pub(crate) struct Commands {
 }
 
 /// `btree (a, lower(b) DESC) INCLUDE (c) WHERE (d IS NULL)`
-fn definition(candidate: &Candidate, table: &Table) -> String {
+fn definition(candidate: &Candidate, table: &Table, parameters: &str) -> String {
     let name = |attribute: i16| {
         table
             .columns
@@ -51,10 +54,7 @@ fn definition(candidate: &Candidate, table: &Table) -> String {
     if !included.is_empty() {
         list.push_str(&format!(" INCLUDE ({})", included.join(", ")));
     }
-    if table.hypertable {
-        // One chunk is locked at a time; TimescaleDB knows no other way that lets writes go on.
-        list.push_str(" WITH (timescaledb.transaction_per_chunk)");
-    }
+    list.push_str(parameters);
     if let Some(predicate) = &candidate.predicate {
         list.push_str(&format!(" WHERE {predicate}"));
     }
@@ -90,7 +90,7 @@ pub(crate) fn for_planner(candidate: &Candidate, table: &Table) -> String {
     format!(
         "CREATE INDEX ON {} USING {}",
         table.qualified,
-        definition(candidate, table)
+        definition(candidate, table, "")
     )
 }
 
@@ -103,7 +103,11 @@ pub(crate) fn commands(
 ) -> Result<Commands> {
     let columns = key_names(candidate, table);
     let name = free_name(&table.schema, &table.name, &columns, &table.invalid, chosen)?;
-    let list = definition(candidate, table);
+    let parameters = match table.hypertable {
+        true => PER_CHUNK,
+        false => "",
+    };
+    let list = definition(candidate, table, parameters);
     let place = (table.schema.as_str(), name.as_str());
     if table.is_partitioned() {
         return partitioned(candidate, table, &name, &list, chosen);
@@ -261,5 +265,47 @@ fn free_name(
             chosen.push((schema.to_owned(), name.clone()));
             Ok(name)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advisor::candidates::Aim;
+    use crate::pg::operator_classes::{IndexMethod, Subject};
+
+    fn table() -> Table {
+        let column =
+            |name: &str| serde_json::json!({"name": name, "quoted": name, "most_bytes": 4});
+        serde_json::from_value(serde_json::json!({
+            "oid": 1, "schema": "s", "name": "t", "qualified": "s.t", "owner": 10, "kind": "r",
+            "bytes": 1e6, "tuples": 1e6, "counted": true, "indexes": [], "invalid": [],
+            "columns": {"1": column("a"), "2": column("\"B\""), "3": column("c")},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_definition_has_its_parts_in_the_order_of_the_grammar() {
+        let candidate = Candidate {
+            table: 1,
+            method: IndexMethod::Gist,
+            keys: vec![
+                Key::with_class(Element::Column(2), Some("x.gist_trgm_ops".into())),
+                Key::ascending(Element::Expression("lower(c)".into())),
+            ],
+            included: vec![3],
+            predicate: Some("(a IS NULL)".into()),
+            aim: Aim::Of(Subject::Trigram),
+        };
+        assert_eq!(
+            definition(&candidate, &table(), PER_CHUNK),
+            "gist (\"B\" x.gist_trgm_ops, (lower(c))) INCLUDE (c) \
+             WITH (timescaledb.transaction_per_chunk) WHERE (a IS NULL)"
+        );
+        assert_eq!(
+            for_planner(&candidate, &table()),
+            "CREATE INDEX ON s.t USING gist (\"B\" x.gist_trgm_ops, (lower(c))) INCLUDE (c) WHERE (a IS NULL)"
+        );
     }
 }

@@ -176,6 +176,7 @@ pub(super) fn propose(
         refused: Vec::new(),
         writes: writes(observed, tables, hours)?,
     };
+    let sorted = sorted_by(observed);
     for (candidate, affected) in wanted(observed, tables) {
         pgrx::check_for_interrupts!();
         if Instant::now() >= deadline {
@@ -185,7 +186,8 @@ pub(super) fn propose(
             continue;
         };
         let ddl = ddl::for_planner(&candidate, table);
-        let sorted = is_sorted_by(&candidate, observed);
+        let first = candidate.keys.first();
+        let sorted = first.is_some_and(|key| sorted.contains(&(candidate.table, &key.element)));
         if let Some(rejected) = refusal(&candidate, table, sorted, &ddl) {
             found.refused.push((candidate.table, rejected));
             continue;
@@ -273,7 +275,7 @@ fn share_between_statements(
         let sharing = comparing.get(&(candidate.table, &first.element));
         statements.extend(
             (sharing.into_iter().flatten())
-                .filter(|(_, facts)| may_be_read(candidate, facts))
+                .filter(|(_, facts)| candidate.concerns(facts) && may_be_read(candidate, facts))
                 .map(|(number, _)| *number),
         );
     }
@@ -285,15 +287,17 @@ fn leading(facts: &RelationFacts) -> impl Iterator<Item = &Element> {
     compared
         .map(|clause| &clause.element)
         .chain((facts.orders.iter()).filter_map(|order| Some(&order.first()?.element)))
+        .chain(facts.matches.iter().map(|found| &found.element))
 }
 
-/// Whether a statement wants rows in the order of the candidate's first column.
-fn is_sorted_by(candidate: &Candidate, observed: &[Observed]) -> bool {
-    let first = candidate.keys.first().map(|key| &key.element);
+/// What some statement wants rows in the order of.
+fn sorted_by(observed: &[Observed]) -> BTreeSet<(u32, &Element)> {
     (observed.iter().flat_map(|observed| &observed.facts))
-        .filter(|facts| facts.table == candidate.table)
-        .flat_map(|facts| &facts.orders)
-        .any(|order| order.first().map(|column| &column.element) == first)
+        .flat_map(|facts| {
+            let firsts = facts.orders.iter().filter_map(|order| order.first());
+            firsts.map(|column| (facts.table, &column.element))
+        })
+        .collect()
 }
 
 /// Whether a statement's conditions may imply the candidate's predicate.

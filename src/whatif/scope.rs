@@ -179,3 +179,14 @@ pub(crate) fn display_name(oid: pg_sys::Oid) -> Option<String> {
         Some(format!("<hypothetical> {}", index.definition.name))
     })
 }
+
+/// Statistics of column `column` (from 1) of a hypothetical index of the current scope, as the
+/// planner's look-up would return them.
+pub(crate) fn statistics(oid: pg_sys::Oid, column: i16) -> Option<pg_sys::HeapTuple> {
+    let position = usize::try_from(column).ok()?.checked_sub(1)?;
+    CURRENT.with_borrow(|scope| {
+        let index = scope.as_ref()?.find(oid)?;
+        let made = index.sampled(position)?.statistics.as_ref()?;
+        Some(made.tuple())
+    })
+}
