@@ -269,6 +269,7 @@ fn free_name(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
     use crate::advisor::candidates::Aim;
