@@ -10,7 +10,7 @@ use super::foreign_keys;
 use super::helped;
 use super::hints;
 use super::observe;
-use super::redundant;
+use super::redundant::{self, Redundant};
 use super::selection;
 use super::statistics;
 use super::writer::Writer;
@@ -43,7 +43,11 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
     // TimescaleDB refuses to drop an index of a hypertable concurrently.
     let plain = tables.values().filter(|table| !table.hypertable);
     let existing = existing::read(plain.map(|table| table.oid))?;
-    let redundant = redundant::find(&mut costs, &chosen, &existing, deadline);
+    let redundant = match observation.complete {
+        true => redundant::find(&mut costs, &chosen, &existing, deadline),
+        // A statement that nobody looked at may need what seems superfluous.
+        false => Redundant::default(),
+    };
     let mut writer = Writer {
         workload,
         tables: &tables,
