@@ -334,12 +334,13 @@ fn sample(table: &Table, columns: &[i16]) -> Result<Option<Sample>> {
         .collect();
     let arrays: Vec<String> = (0..names.len())
         .map(|place| format!("coalesce(jsonb_agg(r.c{place}), '[]')"))
+        .chain(["coalesce(jsonb_agg(r.page), '[]')".to_owned()])
         .collect();
     let sql = format!(
         "SELECT jsonb_build_array({}) FROM (
-           SELECT {} FROM (
+           SELECT {}, (s.pgopt_place::text::point)[0]::bigint AS page FROM (
              SELECT * FROM (
-               SELECT {}, row_number() OVER () AS pgopt_row
+               SELECT {}, ctid AS pgopt_place, row_number() OVER () AS pgopt_row
                  FROM ONLY {} TABLESAMPLE SYSTEM ({}) REPEATABLE (0)) AS paged
               WHERE (hashint8(paged.pgopt_row) & 65535) < {kept:.0} LIMIT {MAX_ROWS}) AS s) AS r",
         arrays.join(", "),
@@ -352,6 +353,7 @@ fn sample(table: &Table, columns: &[i16]) -> Result<Option<Sample>> {
         role: Some(pg_sys::Oid::from(table.owner)),
         settings: vec![("lock_timeout".to_owned(), settings::sandbox_lock_timeout())],
     };
-    let columns: Vec<Vec<u32>> = rolled_back(&owner, || spi::json(&sql, &[]))?;
-    Ok(Sample::new(columns, table.tuples))
+    let mut columns: Vec<Vec<u32>> = rolled_back(&owner, || spi::json(&sql, &[]))?;
+    let pages = columns.pop().unwrap_or_default();
+    Ok(Sample::new(columns, pages, table.tuples))
 }
