@@ -266,17 +266,17 @@ pub(crate) fn generate(facts: &RelationFacts, known: &dyn Knowledge) -> BTreeSet
     let orders: Vec<Vec<Key>> = facts.orders.iter().map(|order| canonical(order)).collect();
     let mut sequences = Sequences::default();
     sequences.searches(&columns);
-    sequences.sorts(&columns, &orders);
+    sequences.sorts(&columns, &orders, facts.guessed);
     for arm in &facts.or_arms {
         sequences.searches(&Columns::of(arm));
     }
     let restrictions = Restriction::all(&facts.conditions, known);
     let mut candidates = BTreeSet::new();
-    for (method, key, aim) in methods::keys(facts, known) {
+    for (method, keys, aim) in methods::keys(facts, known) {
         let whole = Candidate {
             table: facts.table,
             method,
-            keys: vec![key],
+            keys,
             included: Vec::new(),
             predicate: None,
             aim,

@@ -39,6 +39,8 @@ pub(crate) struct RelationFacts {
     pub(crate) matches: Vec<Match>,
     /// Clauses that no index can serve as they are.
     pub(crate) obstacles: Vec<Obstacle>,
+    /// Whether a pattern is not known, so that how many rows pass is a guess.
+    pub(crate) guessed: bool,
 }
 
 impl RelationFacts {

@@ -40,6 +40,7 @@ impl Reader {
                 .matches
                 .extend(self.matches(clause, selectivity(info)));
             facts.obstacles.extend(self.obstacle(clause));
+            facts.guessed |= self.is_unknown_pattern(clause);
             self.clause(clause, selectivity(info))
         }
     }

@@ -38,9 +38,8 @@ impl Reader {
             match tag(clause) {
                 pg_sys::NodeTag::T_OpExpr => {
                     let found = self.sides(clause.cast())?;
-                    let pattern = pattern_match(found.operator, found.other);
-                    if pattern.is_some_and(|pattern| pattern.pattern.is_none()) {
-                        // A pattern that is not known may be one that no index can look for.
+                    // A pattern that is not known may be one that no index can look for.
+                    if self.is_unknown_pattern(clause) {
                         return None;
                     }
                     self.served(found.operand, found.operator, selectivity)
@@ -59,6 +58,19 @@ impl Reader {
                 pg_sys::NodeTag::T_FuncExpr => self.supported(clause.cast(), selectivity),
                 _ => None,
             }
+        }
+    }
+
+    /// Whether `clause` compares with a pattern that is not known.
+    pub(super) unsafe fn is_unknown_pattern(&self, clause: *mut pg_sys::Node) -> bool {
+        // SAFETY: clause is a valid expression.
+        unsafe {
+            if tag(clause) != pg_sys::NodeTag::T_OpExpr {
+                return false;
+            }
+            (self.sides(clause.cast()))
+                .and_then(|found| pattern_match(found.operator, found.other))
+                .is_some_and(|found| found.pattern.is_none())
         }
     }
 
@@ -199,7 +211,7 @@ impl Reader {
         }
     }
 
-    /// How indexes serve `operator` on `operand`: what a B-tree can do, others do in two cases only.
+    /// How indexes serve `operator` on `operand`: what a B-tree can do, others do in few cases only.
     fn served(
         &self,
         operand: Operand,
