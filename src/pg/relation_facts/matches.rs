@@ -224,7 +224,10 @@ impl Reader {
             Some(strategy) => {
                 let is_plain = |class: &UsableClass| match class.method {
                     IndexMethod::Hash | IndexMethod::Brin => class.class.is_none(),
-                    IndexMethod::Gin => class.subject == Subject::Array,
+                    // Scalars among the keys of an index for something else.
+                    IndexMethod::Gin | IndexMethod::Gist => {
+                        class.class.is_none() || class.subject == Subject::Array
+                    }
                     _ => false,
                 };
                 classes.retain(is_plain);
