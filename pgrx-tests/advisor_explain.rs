@@ -213,14 +213,119 @@ mod tests {
                FROM generate_series(1, 20000) i; ANALYZE many");
         let rows = explained("SELECT m.* FROM many m JOIN many n ON n.a = m.b AND n.b = m.c AND n.d = m.e
              WHERE m.a > 1 AND m.b = 2 AND m.c > 3 AND m.d = 4 AND m.e > 5 AND m.f = 6 AND m.g < 7 AND n.f > 3 AND n.g = 4 AND n.h = 5 ORDER BY m.h, m.g");
-        let recommended = verdicts(&rows)
-            .iter()
-            .filter(|v| **v == "recommended")
-            .count();
+        let of = |verdict: &str| verdicts(&rows).iter().filter(|v| **v == verdict).count();
         assert!(
-            recommended > 0 && rows.len() == 100,
-            "{recommended} {}",
+            of("recommended") > 0 && rows.len() - of("hint") == 100,
+            "{}",
             rows.len()
+        );
+    }
+
+    #[pg_test]
+    fn hints_are_told_and_never_run() {
+        run(OBJECTS);
+        run("CREATE TABLE docs AS SELECT i AS id, repeat('word ' || i, 30) AS body FROM generate_series(1, 5000) i;
+             ANALYZE docs; CREATE TABLE fresh AS TABLE docs; SET LOCAL pgopt.track = 'all'");
+        let query = "SELECT * FROM ad.docs WHERE body LIKE '%needle%'";
+        let rows = explained(query);
+        let hints: Vec<&Value> = (rows.iter())
+            .filter(|row| text(row, "verdict") == "hint")
+            .collect();
+        assert!(
+            hints
+                .iter()
+                .any(|row| text(row, "candidate").contains("gin")),
+            "{rows:#?}"
+        );
+        assert!(
+            hints
+                .iter()
+                .all(|row| row.get("cost_after") == Some(&Value::Null))
+        );
+        run(
+            "DO $do$ BEGIN PERFORM * FROM ad.fresh WHERE id = 5; PERFORM * FROM ad.o WHERE customer = 5; END $do$; SET LOCAL pgopt.track = 'none'",
+        );
+        let rows = json(
+            "SELECT jsonb_agg(to_jsonb(r) ORDER BY rank) FROM pgopt.index_recommendations(schemas => ARRAY['ad'], max_indexes => 1) r",
+        );
+        let rows = rows.as_array().cloned().unwrap_or_default();
+        let actions: Vec<&str> = rows.iter().map(|row| text(row, "action")).collect();
+        let first = actions
+            .iter()
+            .position(|action| *action == "hint")
+            .expect("hints");
+        assert!(
+            first > 0 && actions[first..].iter().all(|action| *action == "hint"),
+            "{actions:?}"
+        );
+        for row in &rows[first..] {
+            assert_eq!(row.get("ddl"), Some(&Value::Null));
+            assert!(list(row, "steps").is_empty() && row.pointer("/evidence/hint").is_some());
+        }
+        let script = Spi::get_one::<String>(
+            "SELECT pgopt.export_migration_script(schemas => ARRAY['ad'], max_indexes => 1)",
+        )
+        .expect("script")
+        .expect("script");
+        let lines: Vec<&str> = script
+            .lines()
+            .filter(|line| line.contains("ANALYZE ad.fresh"))
+            .collect();
+        assert!(
+            !lines.is_empty() && lines.iter().all(|line| line.starts_with("-- ")),
+            "{script}"
+        );
+    }
+
+    #[pg_test]
+    fn evidence_has_the_plans_and_no_values_of_others() {
+        run(OBJECTS);
+        let rows = advice(&["SELECT * FROM o WHERE customer = 5"], "");
+        let plan = |which: &str| {
+            let plan = rows[0].pointer(&format!("/evidence/plans/{which}"));
+            plan.and_then(Value::as_str).expect(which).to_owned()
+        };
+        assert!(plan("before").contains("Seq Scan on o"), "{rows:?}");
+        assert!(
+            plan("after").contains("<hypothetical> o_customer_idx"),
+            "{rows:?}"
+        );
+        assert_eq!(
+            rows[0].pointer("/evidence/plans/hash"),
+            rows[0].pointer("/evidence/statements/0/hash")
+        );
+        run("SET LOCAL pgopt.track = 'all'; SET LOCAL pgopt.sample_parameters = 'raw'");
+        run(
+            "DO $do$ BEGIN PERFORM * FROM ad.o WHERE customer = 4711; END $do$; SET LOCAL pgopt.track = 'none'",
+        );
+        let rows = json(
+            "SELECT jsonb_agg(to_jsonb(r)) FROM pgopt.index_recommendations(schemas => ARRAY['ad']) r",
+        );
+        assert!(
+            rows.to_string().contains("hypothetical") && !rows.to_string().contains("4711"),
+            "{rows:#}"
+        );
+        let long = format!(
+            "SELECT * FROM o WHERE customer = 5 AND note <> '{}'",
+            "x".repeat(2_000_000)
+        );
+        let rows = advice(&[&long], "");
+        assert!(
+            !rows.is_empty() && serde_json::to_string(&rows).is_ok_and(|text| text.len() < 60_000)
+        );
+    }
+
+    #[pg_test]
+    fn foreign_keys_are_part_of_what_is_explained() {
+        run(OBJECTS);
+        run(
+            "CREATE TABLE line (o int REFERENCES o (id) ON DELETE CASCADE, n int);
+             INSERT INTO line SELECT i, i FROM generate_series(1, 20000) i; ANALYZE line",
+        );
+        let rows = explained("DELETE FROM o WHERE id = 7");
+        assert_eq!(
+            text(of(&rows, "ad.line USING btree (o)"), "verdict"),
+            "recommended"
         );
     }
 

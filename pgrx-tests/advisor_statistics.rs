@@ -158,6 +158,31 @@ mod tests {
     }
 
     #[pg_test]
+    fn nobodys_code_runs_to_read_a_sample() {
+        run(TABLE);
+        run("CREATE SEQUENCE ran; CREATE TYPE pair AS (n int);
+             CREATE FUNCTION lt(pair, pair) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM nextval(''st.ran''); RETURN ($1).n < ($2).n; END';
+             CREATE FUNCTION eq(pair, pair) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN ($1).n = ($2).n; END';
+             CREATE FUNCTION cmp(pair, pair) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM nextval(''st.ran''); RETURN ($1).n - ($2).n; END';
+             CREATE OPERATOR <<<< (LEFTARG = pair, RIGHTARG = pair, FUNCTION = lt);
+             CREATE OPERATOR ==== (LEFTARG = pair, RIGHTARG = pair, FUNCTION = eq, COMMUTATOR = ====);
+             CREATE OPERATOR CLASS pairs DEFAULT FOR TYPE pair USING btree AS OPERATOR 1 <<<<, OPERATOR 3 ====, FUNCTION 1 cmp(pair, pair);
+             CREATE TYPE mood AS ENUM ('m0', 'm1', 'm2', 'm3'); CREATE DOMAIN city AS int CHECK (VALUE < 1000);
+             ALTER TABLE t ADD p pair, ADD m mood, ALTER city TYPE city; UPDATE t SET p = row(city), m = ('m' || city % 4)::mood; ANALYZE t;
+             SELECT setval('ran', 1)");
+        let before = number("SELECT last_value FROM ran");
+        let rows = statistics(&[
+            "SELECT * FROM t WHERE city = 5 AND \"Country\" = 5 AND p ==== row(5)::pair AND m = 'm1'",
+        ]);
+        assert_eq!(rows.len(), 1);
+        assert!(
+            text(&rows[0], "ddl").contains("ON city, \"Country\""),
+            "{rows:?}"
+        );
+        assert_eq!(number("SELECT last_value FROM ran"), before);
+    }
+
+    #[pg_test]
     fn the_sample_is_read_as_the_owner() {
         run(TABLE);
         run("CREATE ROLE st_owner; CREATE ROLE st_reader; GRANT ALL ON SCHEMA st TO st_owner; GRANT USAGE ON SCHEMA st TO st_reader;

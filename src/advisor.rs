@@ -22,6 +22,7 @@ mod hints;
 mod migration;
 mod naming;
 mod observe;
+mod plans;
 mod recommend;
 mod redundant;
 mod refusal;

@@ -1,7 +1,6 @@
 //! What advice is made of.
 
 use super::evidence::{Evidence, NotPlanned};
-use super::hints::Hint;
 
 /// What a recommendation asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +13,8 @@ pub(super) enum Action {
     Drop,
     /// Extended statistics, so that the planner knows what columns have to do with each other.
     CreateStatistics,
+    /// Something for a person to decide.
+    Hint,
 }
 
 impl Action {
@@ -24,6 +25,7 @@ impl Action {
             Self::Replace => "replace",
             Self::Drop => "drop",
             Self::CreateStatistics => "create statistics",
+            Self::Hint => "hint",
         }
     }
 }
@@ -76,6 +78,4 @@ pub(super) struct Advice {
     pub(super) not_planned: Vec<NotPlanned>,
     pub(super) not_planned_count: usize,
     pub(super) complete: bool,
-    /// What a person could do besides.
-    pub(super) hints: Vec<Hint>,
 }

@@ -13,6 +13,7 @@ use pgrx::pg_sys;
 use super::candidates::{Candidate, Shape};
 use super::selection::Oracle;
 use crate::error::Result;
+use crate::pg::explain::Format;
 use crate::pg::plan::PlanSummary;
 use crate::settings;
 use crate::whatif::scope::Scope;
@@ -67,6 +68,14 @@ impl AdvisedStatement {
     pub(crate) fn plan_under(&self, scope: &Rc<Scope>) -> Result<PlanSummary> {
         self.variant
             .run(|statement| whatif::plan_under(statement, scope))
+    }
+
+    /// Its plan under `scope` as `EXPLAIN` prints it, for any values: those of executions are
+    /// not shown.
+    pub(crate) fn explain_under(&self, scope: &Rc<Scope>) -> Result<Vec<String>> {
+        self.variant
+            .generic(0.0)
+            .run(|statement| whatif::explain_under(statement, scope, Format::Text))
     }
 
     /// Whether it is planned with values of an execution.

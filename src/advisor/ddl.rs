@@ -135,7 +135,10 @@ pub(crate) fn commands(
         undo_steps: vec![undo.clone()],
         undo,
         steps,
-        built: vec![qualified(place)],
+        built: match table.hypertable {
+            true => Vec::new(),
+            false => vec![qualified(place)],
+        },
     })
 }
 
@@ -266,6 +269,7 @@ fn free_name(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
     use crate::advisor::candidates::Aim;

@@ -21,12 +21,18 @@ pub(crate) struct Evidence {
     pub(crate) complete: bool,
     /// The statements that the index helps.
     pub(crate) statements: Vec<HelpedStatement>,
+    /// Plans, before and after, of the statement helped most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) plans: Option<Plans>,
     /// Existing indexes that the steps drop, as it does what they do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) replaces: Vec<Replaced>,
     /// Columns that have to do with each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) goes_together: Option<Goes>,
+    /// What a person could do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<HintedCommands>,
     /// Other candidates on the same table and why they were not chosen.
     pub(crate) rejected: Vec<Rejected>,
     /// Statements left out, and why.
@@ -35,6 +41,15 @@ pub(crate) struct Evidence {
     pub(crate) not_planned_count: usize,
     /// Utility statements, which have no plan.
     pub(crate) utility_statements: usize,
+}
+
+/// Plans of a statement for any values, as `EXPLAIN` prints them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Plans {
+    /// Which statement, see [`HelpedStatement::hash`].
+    pub(crate) hash: String,
+    pub(crate) before: String,
+    pub(crate) after: String,
 }
 
 /// A statement before and after.
@@ -48,6 +63,12 @@ pub(crate) struct HelpedStatement {
     pub(crate) cost_after: f64,
     /// The recommended indexes its plan uses.
     pub(crate) indexes_used: Vec<String>,
+}
+
+/// What follows from a hint, for a person to look at first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct HintedCommands {
+    pub(crate) ddl: Option<String>,
 }
 
 /// What a sample says of columns that have to do with each other.

@@ -103,7 +103,8 @@ const INDEXES: &str = "
       AND NOT EXISTS (SELECT FROM pg_depend d
                        WHERE (d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indexrelid)
                           OR (d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
-                              AND d.deptype IN ('e', 'x', 'i'))),
+                              AND d.deptype IN ('e', 'x', 'i'))
+                          OR (d.classid = 'pg_class'::regclass AND d.objid = i.indrelid AND d.deptype = 'e')),
     'bytes', x.relpages::float8 * current_setting('block_size')::float8,
     'share', CASE WHEN i.indpred IS NULL OR t.reltuples <= 0 THEN 1
                   ELSE least(greatest(x.reltuples, 0) / t.reltuples, 1) END)

@@ -10,7 +10,9 @@ use super::Request;
 use super::costs::{AdvisedStatement, Costs};
 use super::evidence::Rejected;
 use super::existing::{self, ExistingIndexes};
-use super::observe::{self, Observed};
+use super::foreign_keys;
+use super::hints::{self, Hint};
+use super::observe::{self, Observation, Observed};
 use super::selection::{self, Limits, Oracle, Outcome, Rejection};
 use super::tables::Table;
 use super::verdict::{self, Explained, Tried, Verdict};
@@ -34,7 +36,13 @@ pub(super) struct Explanation {
 pub(super) fn explain(query: &str, time_limit: Duration) -> Result<Explanation> {
     let started = Instant::now();
     let deadline = started.checked_add(time_limit).unwrap_or(started);
-    let observed = observe(query).map_err(|error| error.in_argument("query", query))?;
+    let mut observation = Observation {
+        observed: observe(query).map_err(|error| error.in_argument("query", query))?,
+        complete: true,
+        ..Observation::default()
+    };
+    foreign_keys::follow(&mut observation, deadline)?;
+    let observed = observation.observed;
     let request = Request {
         limits: Limits {
             budget: None,
@@ -54,9 +62,10 @@ pub(super) fn explain(query: &str, time_limit: Duration) -> Result<Explanation> 
         .map(|observed| observed.statement)
         .collect();
     let mut rows = impossible(&facts, &tables);
-    for statement in &statements {
-        rows.extend(refused(&proposals.refused, &existing, statement));
-    }
+    rows.extend(hints::collect(&facts, &tables)?.into_iter().map(hinted));
+    rows.extend(
+        (proposals.refused.iter()).map(|(_, rejected)| refused(rejected, &existing, &statements)),
+    );
     let mut costs = Costs::new(statements, proposals.proposals, deadline);
     let outcome = selection::select(&mut costs, &request.limits);
     let complete = tried(&mut costs, &outcome, &facts, deadline, &mut rows);
@@ -107,45 +116,66 @@ fn obstacle(facts: &RelationFacts, tables: &BTreeMap<u32, Table>) -> Option<Stri
             facts.tuples
         ));
     }
-    (facts.clauses.is_empty() && facts.or_arms.is_empty() && facts.orders.is_empty()).then(|| {
+    let is_idle = facts.clauses.is_empty()
+        && facts.or_arms.is_empty()
+        && facts.orders.is_empty()
+        && facts.matches.is_empty();
+    is_idle.then(|| {
         "the query has no condition, join or order on it that an index could serve".to_owned()
     })
 }
 
-/// Candidates that the planner was not asked about.
-fn refused<'a>(
-    refused: &'a [(u32, Rejected)],
-    existing: &'a ExistingIndexes,
-    statement: &'a AdvisedStatement,
-) -> impl Iterator<Item = Explained> + 'a {
-    let cost = statement.base.cost;
-    (refused.iter()).map(move |(_, rejected)| {
-        let mut row = Explained {
-            candidate: rejected.ddl.clone(),
-            verdict: Verdict::NotPossible,
-            reason: rejected.reason.clone(),
-            cost_before: None,
-            cost_after: None,
-            size: None,
+fn hinted(hint: Hint) -> Explained {
+    Explained {
+        candidate: hint.ddl.unwrap_or_else(|| hint.kind.to_owned()),
+        verdict: Verdict::Hint,
+        reason: hint.text,
+        cost_before: None,
+        cost_after: None,
+        size: None,
+    }
+}
+
+/// A candidate that the planner was not asked about.
+fn refused(
+    rejected: &Rejected,
+    existing: &ExistingIndexes,
+    statements: &[AdvisedStatement],
+) -> Explained {
+    let mut row = Explained {
+        candidate: rejected.ddl.clone(),
+        verdict: Verdict::NotPossible,
+        reason: rejected.reason.clone(),
+        cost_before: None,
+        cost_after: None,
+        size: None,
+    };
+    let Some(served_by) = &rejected.served_by else {
+        return row;
+    };
+    row.verdict = Verdict::Existing;
+    row.cost_after = Some(
+        statements
+            .iter()
+            .map(|one| one.weight() * one.base.cost)
+            .sum(),
+    );
+    if let Some(index) = existing.find(served_by) {
+        let parts = catalog::with_attached(index.oid());
+        let is_used =
+            (statements.iter().flat_map(|one| &one.base.indexes)).any(|used| parts.contains(used));
+        let uses = match is_used {
+            true => "the plan uses it",
+            false => "the planner prefers another plan",
         };
-        if let Some(served_by) = &rejected.served_by {
-            row.verdict = Verdict::Existing;
-            row.cost_after = Some(cost);
-            if let Some(index) = existing.find(served_by) {
-                let parts = catalog::with_attached(index.oid());
-                let is_used = |part| statement.base.indexes.contains(part);
-                let uses = match parts.iter().any(is_used) {
-                    true => "the plan uses it",
-                    false => "the planner prefers another plan",
-                };
-                row.reason = format!("{}; {uses}", rejected.reason);
-                row.size = Some(index.bytes as i64);
-                let hidden = Rc::new(Scope::new(Vec::new(), parts));
-                row.cost_before = (statement.plan_under(&hidden).ok()).map(|plan| plan.cost);
-            }
-        }
-        row
-    })
+        row.reason = format!("{}; {uses}", rejected.reason);
+        row.size = Some(index.bytes as i64);
+        let hidden = Rc::new(Scope::new(Vec::new(), parts));
+        row.cost_before = (statements.iter())
+            .map(|one| Some(one.weight() * one.plan_under(&hidden).ok()?.cost))
+            .sum();
+    }
+    row
 }
 
 /// Candidates that the planner was asked about; false when time was up.
@@ -249,6 +279,6 @@ fn share(costs: &Costs, facts: &[RelationFacts], candidate: usize) -> Option<f64
 
 fn total(costs: &mut Costs, configuration: &BTreeSet<usize>) -> f64 {
     (0..costs.statements())
-        .map(|statement| costs.cost(statement, configuration))
+        .map(|statement| costs.weight(statement) * costs.cost(statement, configuration))
         .sum()
 }

@@ -324,5 +324,14 @@ pub(crate) fn hints_for(query: &str) -> Result<Vec<Hint>> {
         time_limit: std::time::Duration::from_secs(60),
     };
     let workload = crate::workload::source::given(&[query.to_owned()], None)?;
-    Ok(super::recommend::recommend(&workload, &request, true)?.hints)
+    let advice = super::recommend::recommend(&workload, &request, true)?;
+    let hints = (advice.recommendations.into_iter()).filter_map(|row| {
+        Some(Hint {
+            table: row.table,
+            kind: row.kind,
+            text: row.reason,
+            ddl: row.evidence.hint?.ddl,
+        })
+    });
+    Ok(hints.collect())
 }

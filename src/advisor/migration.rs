@@ -118,6 +118,9 @@ impl Migration {
             }
             Direction::Down => {
                 for (rank, change) in self.changes.iter().rev() {
+                    if change.plan.undo_steps.is_empty() {
+                        continue;
+                    }
                     script.comment(&format!("takes back {rank}: {}", change.action.name()));
                     script.commands(&down(change));
                 }
@@ -259,8 +262,13 @@ impl Script {
             self.comment(&facts.join(", "));
         }
         self.comment(&change.reason);
-        if change.plan.steps.is_empty() && !change.plan.ddl.is_empty() {
-            self.comment(&change.plan.ddl);
+        let hinted = change.evidence.hint.as_ref();
+        for line in hinted
+            .iter()
+            .filter_map(|hint| hint.ddl.as_deref())
+            .flat_map(str::lines)
+        {
+            self.comment(&format!("    {line}"));
         }
     }
 

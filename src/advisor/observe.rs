@@ -17,6 +17,7 @@ use super::tables::{self, Table};
 use super::upkeep::{Kept, Writes};
 use crate::error::{Error, Result, abbreviate};
 use crate::pg::catalog;
+use crate::pg::operator_classes::IndexMethod;
 use crate::pg::plan::{PlannerCosts, planner_costs};
 use crate::pg::relation_facts::{Compared, Condition, Element, RelationFacts};
 use crate::pg::rollback::{Surroundings, rolled_back};
@@ -255,6 +256,19 @@ fn share_between_statements(
     }
     for (candidate, statements) in wanted.iter_mut() {
         pgrx::check_for_interrupts!();
+        if candidate.method != IndexMethod::Btree {
+            let concerned = |observed: &Observed| {
+                (observed.facts.iter())
+                    .any(|facts| candidate.concerns(facts) && may_be_read(candidate, facts))
+            };
+            let numbered = observed.iter().enumerate();
+            statements.extend(
+                numbered
+                    .filter(|(_, observed)| concerned(observed))
+                    .map(|(n, _)| n),
+            );
+            continue;
+        }
         let Some(first) = candidate.keys.first() else {
             continue;
         };

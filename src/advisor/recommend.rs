@@ -10,7 +10,7 @@ use super::foreign_keys;
 use super::helped;
 use super::hints;
 use super::observe;
-use super::redundant;
+use super::redundant::{self, Redundant};
 use super::selection;
 use super::statistics;
 use super::writer::Writer;
@@ -40,8 +40,14 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
     let chosen: Vec<usize> = (outcome.chosen.iter())
         .map(|choice| choice.candidate)
         .collect();
-    let existing = existing::read(tables.keys().copied())?;
-    let redundant = redundant::find(&mut costs, &chosen, &existing, deadline);
+    // TimescaleDB refuses to drop an index of a hypertable concurrently.
+    let plain = tables.values().filter(|table| !table.hypertable);
+    let existing = existing::read(plain.map(|table| table.oid))?;
+    let redundant = match observation.complete {
+        true => redundant::find(&mut costs, &chosen, &existing, deadline),
+        // A statement that nobody looked at may need what seems superfluous.
+        false => Redundant::default(),
+    };
     let mut writer = Writer {
         workload,
         tables: &tables,
@@ -60,6 +66,7 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
     recommendations.extend(statistics::recommend(
         &compared, &tables, deadline, evidence,
     )?);
+    recommendations.extend((hints.into_iter()).map(|hint| writer.hint(&costs, hint)));
     Ok(Advice {
         recommendations,
         source: workload.source,
@@ -67,6 +74,5 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
         complete: writer.complete,
         not_planned_count: observation.not_planned_count,
         not_planned: observation.not_planned,
-        hints,
     })
 }

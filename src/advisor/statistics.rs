@@ -96,8 +96,8 @@ struct Known {
     has_policies: bool,
     /// Columns of statistics that tell of dependencies or common combinations.
     statistics: Vec<BTreeSet<i16>>,
-    /// Columns that no statistics can be made of.
-    virtual_columns: Vec<i16>,
+    /// Columns that can be sorted by the server's own code: reading the sample runs no other.
+    sortable: Vec<i16>,
     /// Names of statistics in the table's schema.
     names: Vec<String>,
 }
@@ -135,7 +135,7 @@ pub(super) fn recommend(
             continue;
         }
         let columns: Vec<i16> = (columns.into_iter())
-            .filter(|column| !known.virtual_columns.contains(column))
+            .filter(|column| known.sortable.contains(column))
             .collect();
         // A column whose values cannot be sorted, or a table that is locked.
         let Ok(sample) = sample(table, &columns) else {
@@ -263,8 +263,11 @@ fn known(table: &Table) -> Result<Known> {
            'has_policies', c.relrowsecurity,
            'statistics', (SELECT coalesce(jsonb_agg(to_jsonb(s.stxkeys::int2[])), '[]') FROM pg_statistic_ext s
                            WHERE s.stxrelid = c.oid AND s.stxkind && '{f,m}'::\"char\"[]),
-           'virtual_columns', (SELECT coalesce(jsonb_agg(a.attnum), '[]') FROM pg_attribute a
-                                WHERE a.attrelid = c.oid AND a.attgenerated = 'v'),
+           'sortable', (SELECT coalesce(jsonb_agg(a.attnum), '[]')
+                          FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                         WHERE a.attrelid = c.oid AND a.attgenerated <> 'v'
+                           AND (t.typtype = 'e' OR t.oid < 16384 AND t.typtype IN ('b', 'r', 'm')
+                                OR t.typtype = 'd' AND t.typbasetype < 16384)),
            'names', (SELECT coalesce(jsonb_agg(s.stxname), '[]') FROM pg_statistic_ext s
                       WHERE s.stxnamespace = c.relnamespace))
            FROM pg_class c WHERE c.oid = $1",

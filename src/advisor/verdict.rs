@@ -9,7 +9,7 @@ use super::selection::Rejection;
 use super::wording::{self, percent};
 use crate::pg::relation_facts::{Clause, ClauseKind, Element, RelationFacts};
 
-/// Rows shown besides what is recommended and hinted at.
+/// Rows shown; what is recommended and hinted at is shown in any case.
 const MAX_ROWS: usize = 100;
 
 /// A saving below this part of the query's cost is told as such.
@@ -25,6 +25,7 @@ pub(super) enum Verdict {
     Rejected,
     Existing,
     NotPossible,
+    Hint,
 }
 
 impl Verdict {
@@ -35,6 +36,7 @@ impl Verdict {
             Self::Rejected => "rejected",
             Self::Existing => "existing",
             Self::NotPossible => "not possible",
+            Self::Hint => "hint",
         }
     }
 }
@@ -73,7 +75,8 @@ pub(super) fn sorted(mut rows: Vec<Explained>) -> (Vec<Explained>, Option<String
     let mut left_out: BTreeMap<Verdict, usize> = BTreeMap::new();
     let mut room = MAX_ROWS;
     rows.retain(|row| {
-        let is_kept = row.verdict == Verdict::Recommended || room > 0;
+        let is_due = matches!(row.verdict, Verdict::Recommended | Verdict::Hint);
+        let is_kept = is_due || room > 0;
         match is_kept {
             true => room = room.saturating_sub(1),
             false => *left_out.entry(row.verdict).or_default() += 1,

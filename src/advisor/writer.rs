@@ -6,10 +6,12 @@ use super::advice::{Action, Plan, Recommendation};
 use super::costs::Costs;
 use super::ddl::{self, Commands};
 use super::estimates::build_seconds;
-use super::evidence::{Evidence, HelpedStatement, Rejected, Replaced, text_hash};
+use super::evidence::{Evidence, HelpedStatement, HintedCommands, Rejected, Replaced, text_hash};
 use super::existing::Existing;
 use super::helped::{self, Helped};
+use super::hints::Hint;
 use super::observe::Observation;
+use super::plans;
 use super::redundant::{self, Redundant, Superfluous};
 use super::selection::{Choice, Outcome};
 use super::tables::Table;
@@ -82,7 +84,10 @@ impl Writer<'_> {
     fn one(&self, costs: &mut Costs, step: &Step, commands: Commands) -> Option<Recommendation> {
         let helped = helped::helped(costs, step.choice, step.ranked);
         let statements = named_statements(&helped, step.named);
-        let evidence = self.evidence(costs, statements, step.table.oid);
+        let evidence = Evidence {
+            plans: plans::of_most_helped(costs, step.choice.candidate, step.ranked, &helped),
+            ..self.evidence(costs, statements, step.table.oid)
+        };
         let proposal = costs.proposals.get(step.choice.candidate)?;
         let choice = step.choice;
         let old = (self.redundant.replaced.get(&choice.candidate)).map_or(&[][..], Vec::as_slice);
@@ -94,7 +99,7 @@ impl Writer<'_> {
             action: Action::Create,
             table: step.table.oid,
             plan: plan(commands),
-            access_method: Some(proposal.index.definition.access_method_name.clone()),
+            access_method: Some(proposal.candidate.method.name().to_owned()),
             kind: proposal.candidate.kind(),
             size: Some(proposal.size),
             build_seconds: Some(build),
@@ -157,6 +162,30 @@ impl Writer<'_> {
         }
     }
 
+    /// What is for a person to decide: it has no commands to be run unseen.
+    pub(super) fn hint(&self, costs: &Costs, hint: Hint) -> Recommendation {
+        Recommendation {
+            action: Action::Hint,
+            table: hint.table,
+            plan: Plan::default(),
+            access_method: None,
+            kind: hint.kind,
+            size: None,
+            build_seconds: None,
+            benefit: None,
+            write_penalty: None,
+            cost_before: None,
+            cost_after: None,
+            seconds_saved: None,
+            statements: 0,
+            reason: hint.text,
+            evidence: Evidence {
+                hint: Some(HintedCommands { ddl: hint.ddl }),
+                ..self.evidence(costs, Vec::new(), hint.table)
+            },
+        }
+    }
+
     /// Time saved per hour: each statement's measured time falls as its cost does.
     fn seconds_saved(&self, helped: &[Helped]) -> Option<f64> {
         let hours = self.workload.hours?;
@@ -193,8 +222,10 @@ impl Writer<'_> {
             answers_reused: costs.reused,
             complete: self.complete,
             statements: helped,
+            plans: None,
             replaces: Vec::new(),
             goes_together: None,
+            hint: None,
             rejected: refused.chain(planner).take(MAX_REJECTED).collect(),
             not_planned: self.observation.not_planned.clone(),
             not_planned_count: self.observation.not_planned_count,

@@ -4,7 +4,7 @@ use pgrx::datum::Interval;
 use pgrx::prelude::*;
 use pgrx::{JsonB, PgSqlErrorCode, pg_sys};
 
-use crate::advisor::advice::{Advice, Recommendation};
+use crate::advisor::advice::{Action, Advice, Recommendation};
 use crate::error::{Error, Result};
 
 /// One row of advice. `cargo pgrx` reads the columns from each signature and takes no alias there.
@@ -46,7 +46,7 @@ pub(super) fn tell(advice: &Advice) {
     let Some(first) = advice.not_planned.first() else {
         return;
     };
-    if advice.recommendations.is_empty() {
+    if (advice.recommendations.iter()).all(|row| row.action == Action::Hint) {
         ereport!(
             PgLogLevel::NOTICE,
             PgSqlErrorCode::ERRCODE_WARNING,
