@@ -43,6 +43,7 @@ pub(crate) mod rollback;
 pub(crate) mod sampled_keys;
 pub(crate) mod session;
 pub(crate) mod shared_memory;
+pub(crate) mod shared_prefixes;
 pub(crate) mod spi;
 pub(crate) mod srf;
 pub(crate) mod statement;
