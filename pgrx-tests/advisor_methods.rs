@@ -156,6 +156,21 @@ mod tests {
     }
 
     #[pg_test]
+    fn arrays_of_long_texts_get_no_index_that_could_break_an_insert() {
+        prepare(
+            r#"CREATE TABLE album (id int, pages text[], labels text[]);
+            INSERT INTO album SELECT i, ARRAY[repeat(md5(i::text), 20), repeat(md5(i::text || 'b'), 20)],
+                   ARRAY(SELECT 'label ' || i % 100 || k FROM generate_series(1, 60) AS k) FROM generate_series(1, 5000) AS i"#,
+        );
+        not_advised("SELECT id FROM album WHERE pages @> ARRAY['x']");
+        advised(
+            "SELECT id FROM album WHERE labels @> ARRAY['label 77']",
+            "array",
+            "m.album USING gin (labels)",
+        );
+    }
+
+    #[pg_test]
     fn full_text_gets_gin_on_the_column_or_the_expression() {
         prepare(DOCUMENTS);
         advised(
@@ -221,6 +236,11 @@ mod tests {
     fn a_pattern_that_is_not_known_gets_no_index() {
         prepare(NAMES);
         run("CREATE EXTENSION pg_trgm");
+        hinted(
+            "SELECT id FROM person WHERE name LIKE $1",
+            "pattern",
+            "not known",
+        );
         for condition in [
             "name LIKE $1",
             "name ILIKE $1",

@@ -39,8 +39,6 @@ pub(crate) struct RelationFacts {
     pub(crate) matches: Vec<Match>,
     /// Clauses that no index can serve as they are.
     pub(crate) obstacles: Vec<Obstacle>,
-    /// Whether a pattern is not known, so that how many rows pass is a guess.
-    pub(crate) guessed: bool,
 }
 
 impl RelationFacts {
@@ -63,7 +61,9 @@ impl RelationFacts {
         }
         self.matches.retain_mut(|found| write(&mut found.element));
         self.obstacles.retain_mut(|found| match found {
-            Obstacle::PatternAnywhere { element, .. } => write(element),
+            Obstacle::PatternAnywhere { element, .. } | Obstacle::UnknownPattern { element } => {
+                write(element)
+            }
             _ => true,
         });
         for order in &mut self.orders {
@@ -98,8 +98,11 @@ impl RelationFacts {
                 .flatten()
                 .any(|column| is_text(&column.element))
             || self.matches.iter().any(|found| is_text(&found.element))
-            || (self.obstacles.iter())
-                .any(|found| matches!(found, Obstacle::PatternAnywhere { element, .. } if is_text(element)))
+            || self.obstacles.iter().any(|found| match found {
+                Obstacle::PatternAnywhere { element, .. }
+                | Obstacle::UnknownPattern { element } => is_text(element),
+                _ => false,
+            })
     }
 }
 
@@ -188,6 +191,11 @@ pub(crate) enum Obstacle {
         word: bool,
         /// Whether there is an operator class by which an index finds parts of words.
         by_trigrams: bool,
+    },
+    /// A pattern that is not known, so that how many rows pass is a guess.
+    UnknownPattern {
+        /// What is searched.
+        element: Element,
     },
     /// `to_tsvector(column)`, whose configuration is a setting.
     NoTextSearchConfiguration {

@@ -44,7 +44,12 @@ pub(super) fn keys(
     known: &dyn Knowledge,
 ) -> Vec<(IndexMethod, Vec<Key>, Aim)> {
     let mut found = searched(&facts.matches);
-    found.extend(nearest(&facts.matches));
+    let nearest = nearest(&facts.matches);
+    // The same index may do for both.
+    found.retain(|(method, key, _)| {
+        !matches!(&nearest, Some((also, keyed, _)) if also == method && keyed == key)
+    });
+    found.extend(nearest);
     let together: Vec<(IndexMethod, Vec<Key>, Aim)> = (found.iter())
         .filter_map(|(method, key, aim)| {
             Some((*method, with_companions(facts, *method, key)?, *aim))

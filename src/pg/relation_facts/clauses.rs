@@ -40,7 +40,6 @@ impl Reader {
                 .matches
                 .extend(self.matches(clause, selectivity(info)));
             facts.obstacles.extend(self.obstacle(clause));
-            facts.guessed |= self.is_unknown_pattern(clause);
             self.clause(clause, selectivity(info))
         }
     }
