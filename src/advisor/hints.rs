@@ -148,8 +148,12 @@ impl Writer<'_> {
             true => "",
             false => "CONCURRENTLY ",
         };
+        let parameters = match self.table.hypertable {
+            true => super::ddl::PER_CHUNK,
+            false => "",
+        };
         format!(
-            "CREATE INDEX {how}ON {} USING {definition}",
+            "CREATE INDEX {how}ON {} USING {definition}{parameters}",
             self.table.qualified
         )
     }

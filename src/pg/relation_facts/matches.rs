@@ -8,7 +8,7 @@ use super::elements::{Operand, without_relabels};
 use super::patterns::{self, Language};
 use super::{Clause, ClauseKind, Match, Purpose, Reader};
 use crate::pg::column_order;
-use crate::pg::compat::tag;
+use crate::pg::compat::{self, tag};
 use crate::pg::operator_classes::{self, IndexMethod, Subject, UsableClass};
 
 /// One of this relation's columns or expressions compared with something else.
@@ -137,7 +137,11 @@ impl Reader {
         // SAFETY: query_pathkeys holds canonical PathKeys.
         unsafe {
             let keys = PgList::<pg_sys::PathKey>::from_pg((*self.root).query_pathkeys);
-            let member = self.member((*keys.head()?).pk_eclass)?;
+            let key = keys.head()?;
+            if compat::sorts_descending(key) || (*key).pk_nulls_first {
+                return None;
+            }
+            let member = self.member((*key).pk_eclass)?;
             let clause: *mut pg_sys::Node = without_relabels((*member).em_expr.cast());
             if tag(clause) != pg_sys::NodeTag::T_OpExpr {
                 return None;
