@@ -16,6 +16,7 @@ pub(crate) mod execution;
 pub(crate) mod explain;
 mod expression_statistics;
 pub(crate) mod gin_entries;
+mod gin_searches;
 pub(crate) mod hints;
 pub(crate) mod index_columns;
 mod index_costs;
