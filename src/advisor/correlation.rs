@@ -51,9 +51,10 @@ impl Sample {
         self.columns.first().map_or(0, Vec::len)
     }
 
-    /// The fewest columns that show a factor of `least` or more, if any do.
-    pub(super) fn correlation(&self, least: f64) -> Option<Correlation> {
-        let mut found = self.judge((0..self.columns.len()).collect())?;
+    /// The fewest of the columns in these places that show a factor of `least` or more, if any do.
+    pub(super) fn correlation(&self, mut places: Vec<usize>, least: f64) -> Option<Correlation> {
+        places.sort_unstable();
+        let mut found = self.judge(places)?;
         if found.factor() < least {
             return None;
         }
@@ -180,7 +181,8 @@ mod tests {
     }
 
     fn correlation(columns: Vec<Vec<u32>>, rows: f64) -> Option<Correlation> {
-        Sample::new(columns, rows).and_then(|sample| sample.correlation(10.0))
+        let places = (0..columns.len()).collect();
+        Sample::new(columns, rows).and_then(|sample| sample.correlation(places, 10.0))
     }
 
     #[test]

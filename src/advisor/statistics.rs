@@ -4,6 +4,7 @@
 //! No statement is executed. A bounded sample of the table is read as its owner, in a
 //! security-restricted operation, as `ANALYZE` does it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -32,6 +33,9 @@ const MAX_SETS: usize = 16;
 
 /// Columns of one set: statistics have at most 8, and every one is sorted.
 const MAX_COLUMNS: usize = 6;
+
+/// Columns of a table in all sets together, those of the dearest first.
+const MAX_SAMPLED_COLUMNS: usize = 12;
 
 /// Rows of a sample, as many as `ANALYZE` reads by default, ...
 const MAX_ROWS: f64 = 30_000.0;
@@ -102,6 +106,62 @@ struct Known {
     names: Vec<String>,
 }
 
+/// What a table tells, read once for all sets of its columns.
+struct Read {
+    known: Known,
+    columns: Vec<i16>,
+    sample: Option<Sample>,
+}
+
+impl Read {
+    /// Reads a sample of the columns that `sets` compare; none of a table with row-level security.
+    fn new(table: &Table, sets: &[Compared]) -> Result<Self> {
+        let known = known(table)?;
+        let of_table = sets.iter().filter(|set| set.table == table.oid);
+        let mut columns: Vec<i16> = Vec::new();
+        for column in of_table
+            .filter(|set| !known.has(&set.columns))
+            .flat_map(|set| &set.columns)
+        {
+            let is_new = known.sortable.contains(column) && !columns.contains(column);
+            if is_new && columns.len() < MAX_SAMPLED_COLUMNS {
+                columns.push(*column);
+            }
+        }
+        let sample = match known.has_policies {
+            true => None,
+            // A table that is locked is left out.
+            false => sample(table, &columns).unwrap_or_default(),
+        };
+        Ok(Self {
+            known,
+            columns,
+            sample,
+        })
+    }
+
+    /// The columns of `set` that go together, and the sample they were found in.
+    fn correlation(&self, set: &Compared) -> Option<(Vec<i16>, Correlation, usize)> {
+        let places: Vec<usize> = (set.columns.iter())
+            .filter_map(|column| self.columns.iter().position(|known| known == column))
+            .collect();
+        let sample = self.sample.as_ref()?;
+        let correlation = sample.correlation(places, LEAST_FACTOR)?;
+        let mut columns: Vec<i16> = (correlation.columns.iter())
+            .filter_map(|&place| self.columns.get(place).copied())
+            .collect();
+        columns.sort_unstable();
+        (!self.known.has(&columns)).then_some((columns, correlation, sample.len()))
+    }
+}
+
+impl Known {
+    /// Whether there are statistics on all of these columns.
+    fn has(&self, columns: &[i16]) -> bool {
+        (self.statistics.iter()).any(|known| columns.iter().all(|column| known.contains(column)))
+    }
+}
+
 /// Recommendations for statistics, with `evidence` on each table.
 pub(super) fn recommend(
     sets: &[Compared],
@@ -109,6 +169,7 @@ pub(super) fn recommend(
     deadline: Instant,
     evidence: impl Fn(u32) -> Evidence,
 ) -> Result<Vec<Recommendation>> {
+    let mut read: BTreeMap<u32, Read> = BTreeMap::new();
     let mut recommended: BTreeSet<(u32, Vec<i16>)> = BTreeSet::new();
     let mut names: Vec<(String, String)> = Vec::new();
     let mut recommendations = Vec::new();
@@ -124,39 +185,20 @@ pub(super) fn recommend(
         else {
             continue;
         };
-        let known = known(table)?;
-        let columns: BTreeSet<i16> = set.columns.iter().copied().collect();
-        if known.has_policies
-            || known
-                .statistics
-                .iter()
-                .any(|known| columns.is_subset(known))
-        {
-            continue;
-        }
-        let columns: Vec<i16> = (columns.into_iter())
-            .filter(|column| known.sortable.contains(column))
-            .collect();
-        // A column whose values cannot be sorted, or a table that is locked.
-        let Ok(sample) = sample(table, &columns) else {
+        let read = match read.entry(table.oid) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(Read::new(table, sets)?),
+        };
+        let Some((columns, correlation, length)) = read.correlation(set) else {
             continue;
         };
-        let length = sample.as_ref().map_or(0, Sample::len);
-        let Some(correlation) = sample.and_then(|sample| sample.correlation(LEAST_FACTOR)) else {
-            continue;
-        };
-        let chosen: Vec<i16> = (correlation.columns.iter())
-            .filter_map(|&place| columns.get(place).copied())
-            .collect();
-        let is_known = (known.statistics.iter())
-            .any(|known| chosen.iter().all(|column| known.contains(column)));
-        if is_known || !recommended.insert((table.oid, chosen.clone())) {
+        if !recommended.insert((table.oid, columns.clone())) {
             continue;
         }
-        let plan = plan(table, &chosen, &correlation, &known, &mut names);
+        let plan = plan(table, &columns, &correlation, &read.known, &mut names);
         recommendations.push(one(
             table,
-            &chosen,
+            &columns,
             set,
             &correlation,
             plan,
