@@ -123,6 +123,10 @@ mod whatif_tests;
 mod whatif_methods_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/whatif_samples.rs"]
+mod whatif_samples_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/whatif_session.rs"]
 mod whatif_session_tests;
 

@@ -9,7 +9,7 @@ use crate::pg::catalog::quote;
 use crate::pg::relation_facts::Element;
 
 /// TimescaleDB's way of locking one chunk at a time: it knows no other that lets writes go on.
-const PER_CHUNK: &str = " WITH (timescaledb.transaction_per_chunk)";
+pub(super) const PER_CHUNK: &str = " WITH (timescaledb.transaction_per_chunk)";
 
 /// The commands of one recommendation.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -199,7 +199,9 @@ unsafe extern "C-unwind" fn hypothetical_stats(
     column: pg_sys::AttrNumber,
     found: *mut pg_sys::VariableStatData,
 ) -> bool {
-    let Some(tuple) = scope::statistics(index, column) else {
+    // SAFETY: the planner's own struct; cost functions, which ask for one index, name no relation.
+    let of_table = unsafe { !(*found).rel.is_null() };
+    let Some(tuple) = scope::statistics(index, column, of_table) else {
         return false;
     };
     // SAFETY: the planner's own struct; the tuple is one allocation.

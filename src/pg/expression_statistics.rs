@@ -5,6 +5,11 @@ use pgrx::{FromDatum, PgList, pg_sys};
 
 use super::index_columns::read_node;
 
+/// `STATS_EXT_EXPRESSIONS` of pg_statistic_ext.h, which the bindings of 18 leave out.
+const EXPRESSIONS: std::ffi::c_char = b'e' as std::ffi::c_char;
+/// `Anum_pg_statistic_ext_stxexprs` of the same header: the last column, 9th in all majors.
+const STXEXPRS: i16 = 9;
+
 unsafe extern "C-unwind" {
     fn statext_is_kind_built(tuple: pg_sys::HeapTuple, kind: std::ffi::c_char) -> bool;
 }
@@ -66,8 +71,8 @@ fn is_built(object: pg_sys::Oid) -> bool {
         if tuple.is_null() {
             return false;
         }
-        let kind = pg_sys::STATS_EXT_EXPRESSIONS as std::ffi::c_char;
-        let built = pg_sys::ffi::pg_guard_ffi_boundary(|| statext_is_kind_built(tuple, kind));
+        let built =
+            pg_sys::ffi::pg_guard_ffi_boundary(|| statext_is_kind_built(tuple, EXPRESSIONS));
         pg_sys::ReleaseSysCache(tuple);
         built
     }
@@ -84,8 +89,7 @@ fn holds(object: pg_sys::Oid, expression: *mut pg_sys::Node) -> bool {
             return false;
         }
         let mut null = false;
-        let attribute = pg_sys::Anum_pg_statistic_ext_stxexprs as i16;
-        let value = pg_sys::SysCacheGetAttr(cache, tuple, attribute, &mut null);
+        let value = pg_sys::SysCacheGetAttr(cache, tuple, STXEXPRS, &mut null);
         let text = String::from_datum(value, null);
         pg_sys::ReleaseSysCache(tuple);
         let Some(text) = text else { return false };

@@ -42,16 +42,9 @@ pub(super) fn count(
         pg_sys::InvalidOid => pg_sys::DEFAULT_COLLATION_OID,
         collation => collation,
     };
-    // SAFETY: the look-up entry lives in the current context, as do the options.
-    let mut call = unsafe {
-        let mut call = pg_sys::FmgrInfo::default();
-        pg_sys::fmgr_info(function, &mut call);
-        let options = operator_class::parsed_options(access_method, key);
-        if !options.is_null() {
-            pg_sys::set_fn_opclass_options(&mut call, options);
-        }
-        call
-    };
+    let options = operator_class::parsed_options(access_method, key);
+    // SAFETY: the options live in the current context.
+    let mut call = unsafe { operator_class::callable(function, options) };
     let mut counted = CountedEntries::default();
     let mut found: HashMap<u64, (u32, u32)> = HashMap::new();
     let mut items = 0_u32;

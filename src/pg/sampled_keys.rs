@@ -1,5 +1,5 @@
 //! What some rows of a table say of the keys of an index that is not there: statistics of its
-//! expressions, entries of its GIN columns.
+//! expressions, entries of its GIN columns, prefixes of its SP-GiST texts.
 //!
 //! Values are computed as the current user inside a security-restricted operation that is rolled
 //! back, in which no function of a third role is run; whatever goes wrong there only means that
@@ -12,12 +12,13 @@ use pgrx::{PgList, pg_sys};
 use super::expression_statistics::has_statistics;
 use super::gin_entries::{self, CountedEntries};
 use super::index_columns::{ColumnMap, column_references};
-use super::index_definition::IndexDefinition;
+use super::index_definition::{IndexDefinition, IndexKey};
 use super::made_statistics::{self, MadeStatistics, Values};
 use super::memory::OwnedContext;
 use super::rollback::{Surroundings, rolled_back};
+use super::shared_prefixes::SharedPrefixes;
 use super::table_sample::{Go, Limits, Opened, each_row, has_policies};
-use super::{catalog, index_info};
+use super::{catalog, index_info, operator_class};
 use crate::error::Result;
 
 /// Rows are read, and values computed, no longer than this.
@@ -43,10 +44,14 @@ pub(crate) struct Sampled {
 /// What is known of one key.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SampledKey {
-    /// Of an expression without statistics of its own.
+    /// Of an expression.
     pub(crate) statistics: Option<MadeStatistics>,
+    /// Whether the server has no better ones, or will not have them.
+    pub(crate) for_planner: bool,
     /// Of a GIN index.
     pub(crate) entries: Option<CountedEntries>,
+    /// Of an SP-GiST index over texts.
+    pub(crate) prefixes: Option<SharedPrefixes>,
     /// Share of NULLs.
     pub(crate) null_fraction: f64,
 }
@@ -54,8 +59,8 @@ pub(crate) struct SampledKey {
 /// Looks at some rows of the largest relation that the index would be on; `None` when nothing
 /// has to be known, or can be.
 pub(crate) fn sample(definition: &IndexDefinition) -> Option<Sampled> {
-    let gin = definition.access_method == pg_sys::GIN_AM_OID;
-    if !gin && definition.expressions.is_none() {
+    let wanted = |key| wants_values(definition.access_method, key);
+    if definition.expressions.is_none() && !definition.keys.iter().any(wanted) {
         return None;
     }
     let leaf = catalog::largest_leaf(definition.table)?;
@@ -72,11 +77,28 @@ pub(crate) fn sample(definition: &IndexDefinition) -> Option<Sampled> {
     outcome.ok().flatten()
 }
 
+/// Whether the size of an index depends on more than the statistics of the key's column tell.
+fn wants_values(access_method: pg_sys::Oid, key: &IndexKey) -> bool {
+    match access_method {
+        pg_sys::GIN_AM_OID => true,
+        pg_sys::SPGIST_AM_OID => is_tree_of_texts(access_method, key),
+        _ => false,
+    }
+}
+
+/// Whether texts are stored as what remains of them along the way through inner tuples.
+fn is_tree_of_texts(access_method: pg_sys::Oid, key: &IndexKey) -> bool {
+    access_method == pg_sys::SPGIST_AM_OID
+        && operator_class::spgist_config(key).is_some_and(|config| config.labelled)
+}
+
 /// A key whose values are wanted.
 struct Wanted {
     position: usize,
     expression: *mut pg_sys::Node,
     is_expression: bool,
+    /// Whether the server has statistics of the expression.
+    known: bool,
     state: *mut pg_sys::ExprState,
     by_value: bool,
     length: i16,
@@ -138,6 +160,12 @@ fn key_facts(
         let end = Instant::now() + COUNTING;
         gin_entries::count(definition.access_method, key, present, end)
     });
+    let texts = is_tree_of_texts(definition.access_method, key) && wanted.length == -1;
+    let prefixes = texts.then(|| {
+        // SAFETY: copies of variable length, decompressed.
+        let bytes = |value: &pg_sys::Datum| unsafe { bytes_of(*value) };
+        SharedPrefixes::of(values.iter().flatten().map(bytes).collect())
+    });
     // SAFETY: the expression is a live node.
     let (modifier, collation) = unsafe {
         let collation = match key.collation {
@@ -160,7 +188,9 @@ fn key_facts(
     });
     Some(SampledKey {
         statistics: statistics.flatten(),
+        for_planner: !wanted.known,
         entries: entries.flatten(),
+        prefixes: prefixes.flatten(),
         null_fraction,
     })
 }
@@ -172,7 +202,6 @@ fn wanted(
     columns: &ColumnMap,
     opened: &Opened,
 ) -> Vec<Wanted> {
-    let gin = definition.access_method == pg_sys::GIN_AM_OID;
     // SAFETY: read back in the current context; varno 1 is the relation.
     let list = unsafe { columns.expression_list(definition.expressions.as_deref(), 1) };
     // SAFETY: a list of expressions.
@@ -188,11 +217,12 @@ fn wanted(
         };
         let Some(expression) = node else { continue };
         let known = is_expression && has_statistics(opened.0, expression);
-        if (is_expression && !known) || gin {
+        if is_expression || wants_values(definition.access_method, key) {
             found.push(Wanted {
                 position,
                 expression,
-                is_expression: is_expression && !known,
+                is_expression,
+                known,
                 state: std::ptr::null_mut(),
                 by_value: catalog::is_by_value(key.column_type),
                 length: catalog::type_storage(key.column_type, -1).length,
@@ -346,6 +376,20 @@ impl Evaluator {
     fn end(&self) {
         // SAFETY: made by `new`, used no more.
         unsafe { pg_sys::FreeExecutorState(self.estate) }
+    }
+}
+
+/// The first bytes of a value of variable length: more make no difference to a tree over texts.
+///
+/// # Safety
+/// The value must be such a value, neither compressed nor out of line.
+unsafe fn bytes_of(value: pg_sys::Datum) -> Vec<u8> {
+    const LONGEST: usize = 1024;
+    // SAFETY: see above.
+    unsafe {
+        let plain: *const pg_sys::varlena = value.cast_mut_ptr();
+        let length = pgrx::varsize_any_exhdr(plain).min(LONGEST);
+        std::slice::from_raw_parts(pgrx::vardata_any(plain).cast::<u8>(), length).to_vec()
     }
 }
 

@@ -195,8 +195,6 @@ fn class_option(key: &IndexKey, name: &str) -> Option<f64> {
 }
 
 fn spgist_pages(tuples: f64, keys: &[Key]) -> f64 {
-    /// What is left of a text once the path to its leaf says the rest.
-    const SUFFIX: f64 = 0.6;
     let width = (keys.iter()).map(|key| {
         let Some(config) = spgist_config(key.definition) else {
             return key.column.width;
@@ -204,7 +202,7 @@ fn spgist_pages(tuples: f64, keys: &[Key]) -> f64 {
         let storage = catalog::type_storage(config.leaf_type, -1);
         match storage.length {
             length if length > 0 => f64::from(length),
-            _ if config.labelled => key.column.width * SUFFIX + 4.0,
+            _ if config.labelled => suffix_width(key, tuples),
             _ => key.column.width,
         }
     });
@@ -212,6 +210,18 @@ fn spgist_pages(tuples: f64, keys: &[Key]) -> f64 {
         .and_then(|key| class_name(key.definition.operator_class))
         .is_some_and(|class| class == "range_ops");
     tree::spgist_pages(tuples, width.sum(), ranges)
+}
+
+/// Bytes of what is left of a text once the way to its leaf says the rest: what the texts of one
+/// page have in common, and the byte by which the page is chosen.
+fn suffix_width(key: &Key, tuples: f64) -> f64 {
+    const TEXTS_PER_PAGE: f64 = 130.0;
+    /// Without a look at the texts.
+    const SUFFIX: f64 = 0.8;
+    let Some(prefixes) = key.sampled.and_then(|key| key.prefixes.as_ref()) else {
+        return key.column.width * SUFFIX;
+    };
+    (prefixes.length - prefixes.within(TEXTS_PER_PAGE, tuples)).max(1.0)
 }
 
 /// Support functions that tell the kinds of BRIN operator classes apart (`pg_proc.dat`).
