@@ -156,6 +156,21 @@ mod tests {
     }
 
     #[pg_test]
+    fn arrays_of_long_texts_get_no_index_that_could_break_an_insert() {
+        prepare(
+            r#"CREATE TABLE album (id int, pages text[], labels text[]);
+            INSERT INTO album SELECT i, ARRAY(SELECT (SELECT string_agg(md5((i * 77 + k * 7 + n)::text), '') FROM generate_series(1, 12) AS n) FROM generate_series(1, 2) AS k),
+                   ARRAY(SELECT 'label ' || i % 100 || k FROM generate_series(1, 30) AS k) FROM generate_series(1, 5000) AS i"#,
+        );
+        not_advised("SELECT id FROM album WHERE pages @> ARRAY['x']");
+        advised(
+            "SELECT id FROM album WHERE labels @> ARRAY['label 77']",
+            "array",
+            "m.album USING gin (labels)",
+        );
+    }
+
+    #[pg_test]
     fn full_text_gets_gin_on_the_column_or_the_expression() {
         prepare(DOCUMENTS);
         advised(
@@ -201,6 +216,7 @@ mod tests {
             "name ~ 'abc[de]f'",
             "name ~* 'ABCDE'",
             "name OPERATOR(trigrams.%) 'abcdefab'",
+            "'abcdefab' OPERATOR(trigrams.<%) name",
         ] {
             advised(
                 &format!("SELECT id FROM person WHERE {condition}"),
@@ -220,6 +236,11 @@ mod tests {
     fn a_pattern_that_is_not_known_gets_no_index() {
         prepare(NAMES);
         run("CREATE EXTENSION pg_trgm");
+        hinted(
+            "SELECT id FROM person WHERE name LIKE $1",
+            "pattern",
+            "not known",
+        );
         for condition in [
             "name LIKE $1",
             "name ILIKE $1",
@@ -227,7 +248,22 @@ mod tests {
             "ascii LIKE $1",
         ] {
             not_advised(&format!("SELECT id FROM person WHERE {condition}"));
+            // The first few rows by code may be the last to match.
+            not_advised(&format!(
+                "SELECT * FROM person WHERE {condition} ORDER BY code LIMIT 10"
+            ));
         }
+        let rows = advice(
+            &["SELECT * FROM person WHERE code = $1 AND name ILIKE $2 ORDER BY note LIMIT 10"],
+            "",
+        );
+        assert!(
+            keys(&rows)
+                .iter()
+                .all(|keys| keys.starts_with("m.person (code"))
+                && !rows.is_empty(),
+            "{rows:#?}"
+        );
     }
 
     #[pg_test]
@@ -266,6 +302,11 @@ mod tests {
                 "m.person (ascii)",
             );
         }
+        advised(
+            "SELECT * FROM person WHERE lower(name) LIKE 'abcd%'",
+            "prefix",
+            "m.person ((lower(name)) text_pattern_ops)",
+        );
         not_advised("SELECT * FROM person WHERE name LIKE '%abcd'");
         not_advised("SELECT * FROM person WHERE name LIKE '_bcd%'");
     }
@@ -315,6 +356,35 @@ mod tests {
             "m.place USING gist (at)",
         );
         not_advised("SELECT id FROM place ORDER BY at <-> point '(20,20)' DESC LIMIT 5");
+    }
+
+    #[pg_test]
+    fn a_column_compared_for_equality_joins_the_key_where_it_has_a_class() {
+        prepare(
+            r#"CREATE TABLE shop (id int PRIMARY KEY, tenant int, at point, words tsvector);
+            INSERT INTO shop SELECT i, (i * 7919) % 100, point(i % 141, i / 141), to_tsvector('english', 'group' || i % 10 || ' shop')
+              FROM generate_series(1, 20000) AS i"#,
+        );
+        let text =
+            "SELECT id FROM shop WHERE tenant = 5 AND words @@ to_tsquery('english', 'group7')";
+        let near = "SELECT id FROM shop WHERE tenant = 5 ORDER BY at <-> point '(20,20)' LIMIT 5";
+        for query in [text, near] {
+            let rows = advice(&[query], "");
+            assert!(
+                keys(&rows)
+                    .iter()
+                    .all(|keys| !keys.contains("tenant,") && !keys.contains(", tenant")),
+                "{rows:#?}"
+            );
+        }
+        run("CREATE EXTENSION btree_gin; CREATE EXTENSION btree_gist");
+        let rows = advice(&[text], ", max_indexes => 1");
+        assert_eq!(
+            keys(&rows),
+            ["m.shop USING gin (words, tenant)"],
+            "{rows:#?}"
+        );
+        advised(near, "nearest-neighbour", "m.shop USING gist (tenant, at)");
     }
 
     #[pg_test]

@@ -42,9 +42,14 @@ load_testhub_queries() {
     done | sql
 }
 
+# A table with a column for each kind of operator class beyond those of B-trees.
+fill_methods() {
+    { echo 'CREATE SCHEMA methods;' && cat "$HERE/accuracy/methods-data.sql"; } | sql --set rows="$((ITEMS / 5))"
+}
+
 measure_sizes() {
     { echo 'CREATE SCHEMA sizes;' && cat "$HERE/accuracy/size-data.sql"; } | sql --set rows="$ITEMS"
-    sql -f "$HERE/accuracy/size-shapes.sql"
+    sql -f "$HERE/accuracy/size-shapes.sql" -f "$HERE/accuracy/methods-shapes.sql"
     sql -c 'VACUUM (ANALYZE)'
     sql -c 'CALL accuracy.measure_sizes()'
 }
@@ -52,9 +57,11 @@ measure_sizes() {
 measure_costs() {
     { echo 'CREATE SCHEMA tpch;' && cat "$HERE/accuracy/tpch-data.sql"; } | sql --set scale="$TPCH"
     load_testhub_queries
-    sql -f "$HERE/accuracy/tpch-queries.sql" -f "$HERE/accuracy/testhub-indexes.sql"
+    sql -f "$HERE/accuracy/tpch-queries.sql" -f "$HERE/accuracy/testhub-indexes.sql" \
+        -f "$HERE/accuracy/methods-queries.sql"
     sql -c 'VACUUM (ANALYZE)'
-    sql -c "CALL accuracy.count_rows('testhub')" -c "CALL accuracy.count_rows('tpch')"
+    sql -c "CALL accuracy.count_rows('testhub')" -c "CALL accuracy.count_rows('tpch')" \
+        -c "CALL accuracy.count_rows('methods')"
     sql -c 'CALL accuracy.measure_costs()'
 }
 
@@ -63,6 +70,7 @@ status=0
 sql -c 'ALTER SYSTEM SET autovacuum = off' -c 'SELECT pg_reload_conf()' --output /dev/null
 sql -f "$HERE/accuracy/measure.sql"
 fill_testhub
+fill_methods
 if wanted size; then
     measure_sizes
     sql -f "$HERE/accuracy/report-sizes.sql" || status=1

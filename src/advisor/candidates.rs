@@ -25,7 +25,7 @@ use btree::{Columns, Sequences, canonical, covering};
 use partial::Restriction;
 
 use crate::pg::operator_classes::{IndexMethod, Subject};
-use crate::pg::relation_facts::{Clause, Element, RelationFacts, SortColumn};
+use crate::pg::relation_facts::{Clause, Element, Obstacle, RelationFacts, SortColumn};
 
 #[allow(unused_imports, reason = "selection is to use it")]
 pub(crate) use merge::merge;
@@ -266,17 +266,19 @@ pub(crate) fn generate(facts: &RelationFacts, known: &dyn Knowledge) -> BTreeSet
     let orders: Vec<Vec<Key>> = facts.orders.iter().map(|order| canonical(order)).collect();
     let mut sequences = Sequences::default();
     sequences.searches(&columns);
-    sequences.sorts(&columns, &orders);
+    let is_guess = |found: &Obstacle| matches!(found, Obstacle::UnknownPattern { .. });
+    let guessed = facts.obstacles.iter().any(is_guess);
+    sequences.sorts(&columns, &orders, guessed);
     for arm in &facts.or_arms {
         sequences.searches(&Columns::of(arm));
     }
     let restrictions = Restriction::all(&facts.conditions, known);
     let mut candidates = BTreeSet::new();
-    for (method, key, aim) in methods::keys(facts, known) {
+    for (method, keys, aim) in methods::keys(facts, known) {
         let whole = Candidate {
             table: facts.table,
             method,
-            keys: vec![key],
+            keys,
             included: Vec::new(),
             predicate: None,
             aim,

@@ -13,6 +13,9 @@ use pgrx::pg_sys;
 use super::candidates::{Candidate, Shape};
 use super::propose::Proposer;
 use super::selection::Oracle;
+use super::upkeep::Writes;
+use crate::error::Result;
+use crate::pg::explain::Format;
 use crate::pg::plan::PlanSummary;
 use crate::settings;
 use crate::whatif::scope::Scope;
@@ -61,6 +64,20 @@ impl AdvisedStatement {
     /// How often it ran, of a variant its share.
     pub(crate) fn weight(&self) -> f64 {
         self.variant.weight
+    }
+
+    /// Its plan under `scope`.
+    pub(crate) fn plan_under(&self, scope: &Rc<Scope>) -> Result<PlanSummary> {
+        self.variant
+            .run(|statement| whatif::plan_under(statement, scope))
+    }
+
+    /// Its plan under `scope` as `EXPLAIN` prints it, for any values: those of executions are
+    /// not shown.
+    pub(crate) fn explain_under(&self, scope: &Rc<Scope>) -> Result<Vec<String>> {
+        self.variant
+            .generic(0.0)
+            .run(|statement| whatif::explain_under(statement, scope, Format::Text))
     }
 
     /// Whether it is planned with values of an execution.
@@ -138,6 +155,11 @@ impl<'a> Costs<'a> {
         }
     }
 
+    /// What indexes have to keep up with.
+    pub(crate) fn writes(&self) -> &Writes {
+        self.proposer.writes()
+    }
+
     fn add(&mut self, proposal: Proposal) -> usize {
         let number = self.proposals.len();
         for &statement in &proposal.affected {
@@ -168,9 +190,7 @@ impl<'a> Costs<'a> {
         };
         self.planner_calls += 1;
         let scope = Rc::new(Scope::new(indexes, []));
-        let outcome = entry
-            .variant
-            .run(|statement| whatif::plan_under(statement, &scope));
+        let outcome = entry.plan_under(&scope);
         let summary = outcome.unwrap_or_else(|_| entry.base.clone());
         let used = (configuration.iter().copied())
             .filter(|&candidate| {

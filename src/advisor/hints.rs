@@ -16,7 +16,7 @@ pub(crate) struct Hint {
     /// OID of the table.
     pub(crate) table: u32,
     /// What it is about, in a word: `extension`, `full-text`, `not-immutable`, `rewrite`,
-    /// `unique`, `analyze`, `bounded`.
+    /// `unique`, `analyze`, `bounded`, `pattern`.
     pub(crate) kind: &'static str,
     /// One or two sentences for a person.
     pub(crate) text: String,
@@ -45,7 +45,7 @@ impl Surroundings {
         spi::json(
             "SELECT jsonb_build_object(
                'trigrams_available', EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_trgm'),
-               'text_search', get_current_ts_config()::text)",
+               'text_search', regexp_replace(current_setting('default_text_search_config'), '^pg_catalog\\.', ''))",
             &[],
         )
     }
@@ -112,6 +112,7 @@ impl Writer<'_> {
                 let words = (*word).then(|| self.words(element)).flatten();
                 extension.into_iter().chain(words).collect()
             }
+            Obstacle::UnknownPattern { element } => vec![self.unknown_pattern(element)],
             Obstacle::NoTextSearchConfiguration { columns } => {
                 self.configuration(columns).into_iter().collect()
             }
@@ -147,8 +148,12 @@ impl Writer<'_> {
             true => "",
             false => "CONCURRENTLY ",
         };
+        let parameters = match self.table.hypertable {
+            true => super::ddl::PER_CHUNK,
+            false => "",
+        };
         format!(
-            "CREATE INDEX {how}ON {} USING {definition}",
+            "CREATE INDEX {how}ON {} USING {definition}{parameters}",
             self.table.qualified
         )
     }
@@ -172,6 +177,19 @@ impl Writer<'_> {
                 "CREATE EXTENSION IF NOT EXISTS pg_trgm;\n{};",
                 self.index(&format!("gin ({element} gin_trgm_ops)"))
             )),
+        )
+    }
+
+    fn unknown_pattern(&self, element: &Element) -> Hint {
+        let element = self.element(element);
+        self.hint(
+            "pattern",
+            format!(
+                "{element} of {} is compared with a pattern that is not known here. Whether an index can look for it \
+                 depends on how it begins, so nothing is advised on it; give the query with its usual pattern.",
+                self.table.qualified
+            ),
+            None,
         )
     }
 
@@ -309,4 +327,29 @@ impl Writer<'_> {
 /// `text` in single quotes.
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
+}
+
+/// The hints on one query, for tests.
+#[cfg(any(test, feature = "pg_test"))]
+pub(crate) fn hints_for(query: &str) -> Result<Vec<Hint>> {
+    let request = super::Request {
+        limits: super::selection::Limits {
+            budget: None,
+            max_indexes: None,
+            min_benefit: 0.01,
+        },
+        schemas: None,
+        time_limit: std::time::Duration::from_secs(60),
+    };
+    let workload = crate::workload::source::given(&[query.to_owned()], None)?;
+    let advice = super::recommend::recommend(&workload, &request, true)?;
+    let hints = (advice.recommendations.into_iter()).filter_map(|row| {
+        Some(Hint {
+            table: row.table,
+            kind: row.kind,
+            text: row.reason,
+            ddl: row.evidence.hint?.ddl,
+        })
+    });
+    Ok(hints.collect())
 }

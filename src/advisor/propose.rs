@@ -85,6 +85,11 @@ impl<'a> Proposer<'a> {
             .collect()
     }
 
+    /// What indexes have to keep up with.
+    pub(super) fn writes(&self) -> &Writes {
+        &self.writes
+    }
+
     /// `None` for a table that is to get no index.
     fn one(
         &self,
@@ -94,8 +99,8 @@ impl<'a> Proposer<'a> {
     ) -> Option<std::result::Result<Proposal, Rejected>> {
         let table = self.tables.get(&candidate.table)?;
         let ddl = ddl::for_planner(&candidate, table);
-        if let Some(reason) = refusal(&candidate, table, sorted) {
-            return Some(Err(Rejected { ddl, reason }));
+        if let Some(rejected) = refusal(&candidate, table, sorted, &ddl) {
+            return Some(Err(rejected));
         }
         Some(match define(&ddl, table) {
             Ok((index, size)) => Ok(Proposal {
@@ -106,10 +111,7 @@ impl<'a> Proposer<'a> {
                 size,
                 affected: affected.into_iter().collect(),
             }),
-            Err(error) => Err(Rejected {
-                ddl,
-                reason: error.message().to_owned(),
-            }),
+            Err(error) => Err(Rejected::new(ddl, error.message().to_owned())),
         })
     }
 

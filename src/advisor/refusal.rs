@@ -2,10 +2,12 @@
 
 use pgrx::pg_sys;
 
-use super::candidates::{Candidate, Knowledge, Shape};
-use super::tables::Table;
+use super::candidates::{Aim, Candidate, Knowledge, Shape};
+use super::evidence::Rejected;
+use super::tables::{ExistingIndex, Table};
 use crate::pg::catalog;
-use crate::pg::operator_classes::IndexMethod;
+use crate::pg::operator_classes::{IndexMethod, Subject};
+use crate::pg::statistic_slots::{Slot, numbers};
 
 /// Average width above which a column may have values that no entry can hold.
 const MAX_KEY_WIDTH: f64 = 255.0;
@@ -16,43 +18,62 @@ const COMMON: f64 = 0.2;
 /// Correlation up to which the rows with one value are all over the table.
 const SCATTERED: f64 = 0.9;
 
-/// The reason, if there is one; `sorted` says whether a statement wants rows in its order.
-pub(super) fn refusal(candidate: &Candidate, table: &Table, sorted: bool) -> Option<String> {
-    served(candidate, table)
-        .or_else(|| too_long(candidate, table))
+/// The candidate, of which `ddl` is the command, with the reason if there is one; `sorted` says
+/// whether a statement wants rows in its order.
+pub(super) fn refusal(
+    candidate: &Candidate,
+    table: &Table,
+    sorted: bool,
+    ddl: &str,
+) -> Option<Rejected> {
+    if let Some(index) = serving(candidate, table) {
+        return Some(Rejected::served(ddl.to_owned(), &index.name));
+    }
+    too_long(candidate, table)
         .or_else(|| (!sorted).then(|| too_common(candidate, table)).flatten())
+        .map(|reason| Rejected::new(ddl.to_owned(), reason))
 }
 
-fn served(candidate: &Candidate, table: &Table) -> Option<String> {
-    let serving = (table.indexes.iter()).find(|index| {
+fn serving<'a>(candidate: &Candidate, table: &'a Table) -> Option<&'a ExistingIndex> {
+    (table.indexes.iter()).find(|index| {
         candidate.is_served_by(Shape {
             method: index.method,
             keys: &index.keys(),
             columns: &index.columns(),
             predicate: index.predicate.as_deref(),
         })
-    })?;
-    Some(format!("index {} serves it already", serving.name))
+    })
 }
 
 /// Methods that store values as they are, in an entry that must fit into a page.
 fn too_long(candidate: &Candidate, table: &Table) -> Option<String> {
-    let method = match candidate.method {
-        IndexMethod::Btree => "a B-tree",
-        IndexMethod::Brin => "a BRIN index",
+    let (what, method) = match (candidate.method, candidate.aim) {
+        (IndexMethod::Btree, _) => ("values", "a B-tree"),
+        (IndexMethod::Brin, _) => ("values", "a BRIN index"),
+        (IndexMethod::Gin, Aim::Of(Subject::Array)) => ("elements", "a GIN index"),
         _ => return None,
+    };
+    let width = |column: i16| match what {
+        "elements" => element_width(table, column),
+        _ => table.width(column),
     };
     let wide = (candidate.keys.iter())
         .filter_map(|key| key.element.attribute())
         .find(|&column| {
             let most = table.most_bytes(column);
             let fits = most.is_some_and(|bytes| bytes <= 4.0 * MAX_KEY_WIDTH + 4.0);
-            !fits && table.width(column) > MAX_KEY_WIDTH
+            !fits && width(column) > MAX_KEY_WIDTH
         })?;
     Some(format!(
-        "values of column {} may be too long for {method}",
+        "{what} of column {} may be too long for {method}",
         name(table, wide)
     ))
+}
+
+/// Average width of an array's elements.
+fn element_width(table: &Table, column: i16) -> f64 {
+    let counts = numbers(pg_sys::Oid::from(table.oid), column, Slot::ElementCounts);
+    table.width(column) / counts.last().copied().unwrap_or(1.0).max(1.0)
 }
 
 /// An index on nothing but a column of which every value is in many rows all over the table.

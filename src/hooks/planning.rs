@@ -26,6 +26,7 @@ struct Previous {
     rel_pathlist: pg_sys::set_rel_pathlist_hook_type,
     explain: pg_sys::ExplainOneQuery_hook_type,
     index_name: pg_sys::explain_get_index_name_hook_type,
+    index_stats: pg_sys::get_index_stats_hook_type,
     needs_fmgr: pg_sys::needs_fmgr_hook_type,
     fmgr: pg_sys::fmgr_hook_type,
 }
@@ -45,6 +46,7 @@ pub(super) fn install() {
             rel_pathlist: pg_sys::set_rel_pathlist_hook,
             explain: pg_sys::ExplainOneQuery_hook,
             index_name: pg_sys::explain_get_index_name_hook,
+            index_stats: pg_sys::get_index_stats_hook,
             needs_fmgr: pg_sys::needs_fmgr_hook,
             fmgr: pg_sys::fmgr_hook,
         }));
@@ -54,6 +56,7 @@ pub(super) fn install() {
         pg_sys::set_rel_pathlist_hook = Some(rel_pathlist);
         pg_sys::ExplainOneQuery_hook = Some(explain_one_query);
         pg_sys::explain_get_index_name_hook = Some(index_name);
+        pg_sys::get_index_stats_hook = Some(index_stats);
         pg_sys::needs_fmgr_hook = Some(needs_fmgr);
         pg_sys::fmgr_hook = Some(fmgr);
     }
@@ -169,6 +172,50 @@ unsafe extern "C-unwind" fn show_relation(
     // SAFETY: the hook's arguments, used during its call only.
     let relation = unsafe { PlannerRelation::new(root, rel, table) };
     scope::show_to_planner(&relation, is_parent);
+}
+
+/// Tells what is known of the expressions of hypothetical indexes.
+unsafe extern "C-unwind" fn index_stats(
+    root: *mut pg_sys::PlannerInfo,
+    index: pg_sys::Oid,
+    column: pg_sys::AttrNumber,
+    found: *mut pg_sys::VariableStatData,
+) -> bool {
+    // SAFETY: the arguments are passed on as they came.
+    unsafe {
+        if scope::is_planning() && hypothetical_stats(index, column, found) {
+            return true;
+        }
+        match PREVIOUS.get().and_then(|previous| previous.index_stats) {
+            Some(hook) => hook(root, index, column, found),
+            None => false,
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn hypothetical_stats(
+    index: pg_sys::Oid,
+    column: pg_sys::AttrNumber,
+    found: *mut pg_sys::VariableStatData,
+) -> bool {
+    // SAFETY: the planner's own struct; cost functions, which ask for one index, name no relation.
+    let of_table = unsafe { !(*found).rel.is_null() };
+    let Some(tuple) = scope::statistics(index, column, of_table) else {
+        return false;
+    };
+    // SAFETY: the planner's own struct; the tuple is one allocation.
+    unsafe {
+        (*found).statsTuple = tuple;
+        (*found).freefunc = Some(free_stats);
+    }
+    true
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn free_stats(tuple: pg_sys::HeapTuple) {
+    // SAFETY: the planner returns what `hypothetical_stats` gave it.
+    unsafe { pg_sys::pfree(tuple.cast()) }
 }
 
 /// Collects what the planner knows of a relation.

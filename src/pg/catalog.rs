@@ -112,6 +112,12 @@ pub(crate) fn type_storage(type_oid: pg_sys::Oid, modifier: i32) -> TypeStorage 
     }
 }
 
+/// Whether values of a type are passed by value.
+pub(crate) fn is_by_value(type_oid: pg_sys::Oid) -> bool {
+    // SAFETY: a syscache look-up of a type that exists.
+    unsafe { pg_sys::get_typbyval(type_oid) }
+}
+
 /// Statistics of a column, if it was ever analysed: its own, or those of the whole tree for a
 /// partitioned table, which holds no rows itself.
 pub(crate) fn column_statistics(table: pg_sys::Oid, attribute: i16) -> Option<ColumnStatistics> {
@@ -282,6 +288,28 @@ pub(crate) fn leaf_relations(table: pg_sys::Oid) -> Vec<pg_sys::Oid> {
         .collect()
 }
 
+/// Of the relations that hold the rows, the one that had most pages when they were last counted.
+pub(crate) fn largest_leaf(table: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    // An OID decides between equals, so that it is always the same.
+    (leaf_relations(table).into_iter()).max_by_key(|leaf| (pages_counted(*leaf), leaf.to_u32()))
+}
+
+/// `relpages` of a relation.
+fn pages_counted(relation: pg_sys::Oid) -> i32 {
+    // SAFETY: a syscache look-up; the tuple's fixed part is a FormData_pg_class.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::RELOID;
+        let tuple = pg_sys::SearchSysCache1(cache as _, pg_sys::Datum::from(relation));
+        if tuple.is_null() {
+            return 0;
+        }
+        let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>();
+        let pages = (*form).relpages;
+        pg_sys::ReleaseSysCache(tuple);
+        pages
+    }
+}
+
 /// An index and, if it is a partitioned one, every index attached below it.
 pub(crate) fn with_attached(index: pg_sys::Oid) -> Vec<pg_sys::Oid> {
     with_descendants(index)
@@ -306,21 +334,6 @@ fn with_descendants(relation: pg_sys::Oid) -> Vec<pg_sys::Oid> {
         });
         PgList::<pg_sys::Oid>::from_pg(list).iter_oid().collect()
     }
-}
-
-/// How long ago the current database was created, restored or copied to this machine, by the
-/// file that `CREATE DATABASE` writes and nothing changes afterwards.
-pub(crate) fn database_age() -> Option<std::time::Duration> {
-    // SAFETY: plain variables of the backend; the path is palloc'd text, relative to the data
-    // directory, which is the working directory.
-    let directory = unsafe {
-        owned(pg_sys::GetDatabasePath(
-            pg_sys::MyDatabaseId,
-            pg_sys::MyDatabaseTableSpace,
-        ))?
-    };
-    let file = std::fs::metadata(format!("{directory}/PG_VERSION")).ok()?;
-    file.modified().ok()?.elapsed().ok()
 }
 
 /// The storage parameters of a relation, each as `name=value`.
@@ -365,6 +378,21 @@ pub(crate) fn type_name(type_oid: pg_sys::Oid) -> Option<String> {
         pg_sys::ReleaseSysCache(tuple);
         Some(name)
     }
+}
+
+/// How long ago the current database was created, restored or copied to this machine, by the
+/// file that `CREATE DATABASE` writes and nothing changes afterwards.
+pub(crate) fn database_age() -> Option<std::time::Duration> {
+    // SAFETY: plain variables of the backend; the path is palloc'd text, relative to the data
+    // directory, which is the working directory.
+    let directory = unsafe {
+        owned(pg_sys::GetDatabasePath(
+            pg_sys::MyDatabaseId,
+            pg_sys::MyDatabaseTableSpace,
+        ))?
+    };
+    let file = std::fs::metadata(format!("{directory}/PG_VERSION")).ok()?;
+    file.modified().ok()?.elapsed().ok()
 }
 
 /// The unqualified name of a relation.

@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use pgrx::pg_sys;
 
 use super::catalog::{leaf_relations, partition_attributes, relation_kind};
+use super::statistic_slots::{Slot, numbers};
 
 /// How far the values of a column follow the order of the rows in the table: 1 when they ascend
 /// as the rows do, -1 when they descend, 0 when there is no relation. Of partitions the one that
@@ -29,35 +30,9 @@ pub(crate) fn correlation(table: pg_sys::Oid, attribute: i16) -> Option<f64> {
 }
 
 fn correlation_in(table: pg_sys::Oid, attribute: i16) -> Option<f64> {
-    // SAFETY: as in `common_shares`.
-    unsafe {
-        let tuple = pg_sys::SearchSysCache3(
-            pg_sys::SysCacheIdentifier::STATRELATTINH as _,
-            pg_sys::Datum::from(table),
-            pg_sys::Datum::from(attribute),
-            pg_sys::Datum::from(false),
-        );
-        if tuple.is_null() {
-            return None;
-        }
-        let mut slot = pg_sys::AttStatsSlot::default();
-        let found = pg_sys::get_attstatsslot(
-            &mut slot,
-            tuple,
-            pg_sys::STATISTIC_KIND_CORRELATION as i32,
-            pg_sys::InvalidOid,
-            pg_sys::ATTSTATSSLOT_NUMBERS as i32,
-        );
-        let mut correlation = None;
-        if found {
-            if slot.nnumbers > 0 {
-                correlation = Some(f64::from(*slot.numbers));
-            }
-            pg_sys::free_attstatsslot(&mut slot);
-        }
-        pg_sys::ReleaseSysCache(tuple);
-        correlation
-    }
+    numbers(table, attribute, Slot::Correlation)
+        .first()
+        .copied()
 }
 
 /// Whether texts under a collation are compared byte by byte, so that those that begin alike are

@@ -132,6 +132,25 @@ pub(crate) fn parsed_options(access_method: pg_sys::Oid, key: &IndexKey) -> *mut
     }
 }
 
+/// A support function ready to be called, with the options of its class, which may be null.
+///
+/// # Safety
+/// The options must live as long as the calls.
+pub(super) unsafe fn callable(
+    function: pg_sys::Oid,
+    options: *mut pg_sys::bytea,
+) -> pg_sys::FmgrInfo {
+    let mut call = pg_sys::FmgrInfo::default();
+    // SAFETY: the look-up entry is filled; what it points to lives in the current context.
+    unsafe {
+        pg_sys::fmgr_info(function, &mut call);
+        if !options.is_null() {
+            pg_sys::set_fn_opclass_options(&mut call, options);
+        }
+    }
+    call
+}
+
 /// The name of an operator class.
 pub(crate) fn class_name(class: pg_sys::Oid) -> Option<String> {
     // SAFETY: a catalog look-up by OID; the name is copied before the row is released.

@@ -100,7 +100,10 @@ pub(crate) struct UsableClass {
 
 /// Classes looked up already, for as long as the catalogs cannot change: one reading of a query.
 #[derive(Default)]
-pub(crate) struct Classes(RefCell<HashMap<(pg_sys::Oid, pg_sys::Oid, u8), Rc<[UsableClass]>>>);
+pub(crate) struct Classes(RefCell<HashMap<Asked, Rc<[UsableClass]>>>);
+
+/// Operator, type and purpose.
+type Asked = (pg_sys::Oid, pg_sys::Oid, u8);
 
 impl Classes {
     /// Classes with which `operator` can be searched for in values of `left`.

@@ -61,7 +61,9 @@ impl RelationFacts {
         }
         self.matches.retain_mut(|found| write(&mut found.element));
         self.obstacles.retain_mut(|found| match found {
-            Obstacle::PatternAnywhere { element, .. } => write(element),
+            Obstacle::PatternAnywhere { element, .. } | Obstacle::UnknownPattern { element } => {
+                write(element)
+            }
             _ => true,
         });
         for order in &mut self.orders {
@@ -96,8 +98,11 @@ impl RelationFacts {
                 .flatten()
                 .any(|column| is_text(&column.element))
             || self.matches.iter().any(|found| is_text(&found.element))
-            || (self.obstacles.iter())
-                .any(|found| matches!(found, Obstacle::PatternAnywhere { element, .. } if is_text(element)))
+            || self.obstacles.iter().any(|found| match found {
+                Obstacle::PatternAnywhere { element, .. }
+                | Obstacle::UnknownPattern { element } => is_text(element),
+                _ => false,
+            })
     }
 }
 
@@ -186,6 +191,11 @@ pub(crate) enum Obstacle {
         word: bool,
         /// Whether there is an operator class by which an index finds parts of words.
         by_trigrams: bool,
+    },
+    /// A pattern that is not known, so that how many rows pass is a guess.
+    UnknownPattern {
+        /// What is searched.
+        element: Element,
     },
     /// `to_tsvector(column)`, whose configuration is a setting.
     NoTextSearchConfiguration {

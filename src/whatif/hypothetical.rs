@@ -16,6 +16,7 @@ use crate::pg::plan;
 use crate::pg::ports::define_index::{DryRun, dry_run_create_index};
 use crate::pg::predicate::{self, Restriction};
 use crate::pg::rollback::{Surroundings, rolled_back};
+use crate::pg::sampled_keys::{self, Sampled, SampledKey};
 use crate::pg::statement::Statement;
 
 /// An index that can be shown to the planner.
@@ -31,6 +32,8 @@ pub(crate) struct Hypothetical {
     /// For each key, the column whose statistics describe it.
     statistics_of: Vec<Option<i16>>,
     restrictions: Vec<Restriction>,
+    /// What a look at the table says of the keys.
+    sampled: Option<Sampled>,
 }
 
 impl Drop for Hypothetical {
@@ -66,6 +69,7 @@ impl Hypothetical {
         let selectivity = predicate_selectivity(&definition)?;
         let statistics_of = index_info::statistics_columns(&definition);
         let restrictions = predicate::restrictions(&definition);
+        let sampled = sampled_keys::sample(&definition);
         Ok(Self {
             oid: unused_oid(),
             definition,
@@ -73,6 +77,7 @@ impl Hypothetical {
             selectivity,
             statistics_of,
             restrictions,
+            sampled,
         })
     }
 
@@ -127,6 +132,11 @@ impl Hypothetical {
         (self.restrictions.iter())
             .find(|restriction| restriction.attribute == attribute)
             .copied()
+    }
+
+    /// What a look at the table says of key `position`.
+    pub(super) fn sampled(&self, position: usize) -> Option<&SampledKey> {
+        self.sampled.as_ref()?.keys.get(position)
     }
 
     /// The column whose statistics describe key `position`.

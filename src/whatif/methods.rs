@@ -11,7 +11,7 @@ use pgrx::pg_sys;
 use self::brin::Summary;
 use self::gin::{GinShape, Group};
 use self::hash::HashShape;
-use self::tree::GistShape;
+use self::tree::{Filling, GistShape};
 use super::btree::{StoredColumn, distinct_drawn};
 use super::hypothetical::Hypothetical;
 use super::size::{Input, Leaf, Method, fillfactor, stored_type};
@@ -19,6 +19,7 @@ use crate::pg::catalog;
 use crate::pg::index_definition::IndexKey;
 use crate::pg::index_info::{Contents, IndexGeometry};
 use crate::pg::operator_class::{class_name, spgist_config, support_function};
+use crate::pg::sampled_keys::SampledKey;
 use crate::pg::statistic_slots::{self, Slot};
 
 /// Rows beyond which more make no difference to the answer.
@@ -30,6 +31,8 @@ struct Key<'a> {
     column: &'a StoredColumn,
     /// The column in the table at hand whose statistics describe the key.
     attribute: Option<i16>,
+    /// What a look at the table says.
+    sampled: Option<&'a SampledKey>,
 }
 
 /// Size of `index`, which is no B-tree, freshly built on `leaf`.
@@ -44,6 +47,7 @@ pub(super) fn geometry(
             definition,
             column,
             attribute: index.statistics_of(position).map(attribute_in_table),
+            sampled: index.sampled(position),
         })
         .collect();
     let table = Leaf {
@@ -95,26 +99,52 @@ fn known_distinct(column: &StoredColumn, rows: f64) -> f64 {
 }
 
 fn gist_pages(index: &Hypothetical, table: Leaf, tuples: f64, keys: &[Key]) -> f64 {
-    const FILLFACTOR: u32 = 90;
     let included: f64 = (index.definition.included.iter())
         .map(|column| catalog::average_width(table.oid, column.attribute))
         .sum();
     let sizes: Vec<(f64, f64)> = keys.iter().map(|key| gist_widths(key, table)).collect();
-    let can_sort = (keys.iter())
-        .all(|key| support_function(key.definition, pg_sys::GIST_SORTSUPPORT_PROC).is_some());
-    let buffering = (index.definition.option("buffering")).map(str::to_ascii_lowercase);
     tree::gist_pages(&GistShape {
         tuples,
         leaf: included + sizes.iter().map(|(leaf, _)| leaf).sum::<f64>(),
         inner: sizes.iter().map(|(_, inner)| inner).sum::<f64>(),
-        sorted: can_sort && buffering.is_none_or(|buffering| buffering == "auto"),
-        order: keys.first().map_or(0.0, |key| order_of_rows(key, table)),
-        fillfactor: f64::from(fillfactor(&index.definition).unwrap_or(FILLFACTOR)),
+        filling: filling(index, table, keys),
     })
 }
 
+/// How the pages of a GiST index are filled: its first column decides where rows go.
+fn filling(index: &Hypothetical, table: Leaf, keys: &[Key]) -> Filling {
+    const FILLFACTOR: u32 = 90;
+    let can_sort = (keys.iter())
+        .all(|key| support_function(key.definition, pg_sys::GIST_SORTSUPPORT_PROC).is_some());
+    let buffering = (index.definition.option("buffering")).map(str::to_ascii_lowercase);
+    if can_sort && buffering.is_none_or(|buffering| buffering == "auto") {
+        let fillfactor = fillfactor(&index.definition).unwrap_or(FILLFACTOR);
+        return Filling::Sorted(f64::from(fillfactor));
+    }
+    let Some(first) = keys.first() else {
+        return Filling::Values(0.0);
+    };
+    let option = |name: &str| class_option(first.definition, name);
+    let class = class_name(first.definition.operator_class).unwrap_or_default();
+    match class.as_str() {
+        "gist_trgm_ops" => Filling::Signatures(option("siglen").unwrap_or(TRIGRAM_SIGNATURE)),
+        "tsvector_ops" => Filling::Signatures(option("siglen").unwrap_or(TEXT_SIGNATURE)),
+        "range_ops" | "multirange_ops" => Filling::Ranges,
+        // Split by bits.
+        "inet_ops" => Filling::Values(0.0),
+        _ => Filling::Values(order_of_rows(first, table)),
+    }
+}
+
+/// Default lengths of signatures (`siglen`).
+const TRIGRAM_SIGNATURE: f64 = 12.0;
+const TEXT_SIGNATURE: f64 = 124.0;
+
 /// How far the rows come in the order of a column, 0 to 1.
 fn order_of_rows(key: &Key, table: Leaf) -> f64 {
+    if let Some(made) = key.sampled.and_then(|key| key.statistics.as_ref()) {
+        return made.correlation.abs();
+    }
     let correlation = (key.attribute).and_then(|attribute| {
         (statistic_slots::numbers(table.oid, attribute, Slot::Correlation).first()).copied()
     });
@@ -131,11 +161,14 @@ fn gist_widths(key: &Key, table: Leaf) -> (f64, f64) {
         "gist_trgm_ops" => {
             // As many trigrams as characters and one for the end of each word, three bytes each.
             let leaf = 5.0 + 3.0 * (width + 1.0);
-            (leaf, tree::signature(option("siglen").unwrap_or(12.0)))
+            (
+                leaf,
+                tree::signature(option("siglen").unwrap_or(TRIGRAM_SIGNATURE)),
+            )
         }
         "tsvector_ops" => {
             let elements = elements::per_row(table, key.attribute, key.definition, width);
-            let signature = option("siglen").unwrap_or(124.0);
+            let signature = option("siglen").unwrap_or(TEXT_SIGNATURE);
             let list = 8.0 + 4.0 * elements;
             // A list that is too long becomes a signature.
             let leaf = if list > 500.0 {
@@ -162,8 +195,6 @@ fn class_option(key: &IndexKey, name: &str) -> Option<f64> {
 }
 
 fn spgist_pages(tuples: f64, keys: &[Key]) -> f64 {
-    /// What is left of a text once the path to its leaf says the rest.
-    const SUFFIX: f64 = 0.6;
     let width = (keys.iter()).map(|key| {
         let Some(config) = spgist_config(key.definition) else {
             return key.column.width;
@@ -171,11 +202,26 @@ fn spgist_pages(tuples: f64, keys: &[Key]) -> f64 {
         let storage = catalog::type_storage(config.leaf_type, -1);
         match storage.length {
             length if length > 0 => f64::from(length),
-            _ if config.labelled => key.column.width * SUFFIX + 4.0,
+            _ if config.labelled => suffix_width(key, tuples),
             _ => key.column.width,
         }
     });
-    tree::spgist_pages(tuples, width.sum())
+    let ranges = (keys.first())
+        .and_then(|key| class_name(key.definition.operator_class))
+        .is_some_and(|class| class == "range_ops");
+    tree::spgist_pages(tuples, width.sum(), ranges)
+}
+
+/// Bytes of what is left of a text once the way to its leaf says the rest: what the texts of one
+/// page have in common, and the byte by which the page is chosen.
+fn suffix_width(key: &Key, tuples: f64) -> f64 {
+    const TEXTS_PER_PAGE: f64 = 130.0;
+    /// Without a look at the texts.
+    const SUFFIX: f64 = 0.8;
+    let Some(prefixes) = key.sampled.and_then(|key| key.prefixes.as_ref()) else {
+        return key.column.width * SUFFIX;
+    };
+    (prefixes.length - prefixes.within(TEXTS_PER_PAGE, tuples)).max(1.0)
 }
 
 /// Support functions that tell the kinds of BRIN operator classes apart (`pg_proc.dat`).
@@ -227,7 +273,16 @@ fn summary(key: &Key, rows: f64) -> Summary {
 
 fn gin_geometry(index: &Hypothetical, table: Leaf, tuples: f64, keys: &[Key]) -> IndexGeometry {
     let groups: Vec<Group> = (keys.iter())
-        .flat_map(|key| elements::groups(table, key.attribute, key.definition, key.column, tuples))
+        .flat_map(|key| match key.sampled {
+            Some(SampledKey {
+                entries: Some(entries),
+                null_fraction,
+                ..
+            }) if entries.values > 0 || *null_fraction >= 1.0 => {
+                elements::of_sample(entries, *null_fraction, tuples)
+            }
+            _ => elements::groups(table, key.attribute, key.definition, key.column, tuples),
+        })
         .collect();
     let size = gin::estimate(&GinShape {
         groups,

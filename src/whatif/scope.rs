@@ -179,3 +179,22 @@ pub(crate) fn display_name(oid: pg_sys::Oid) -> Option<String> {
         Some(format!("<hypothetical> {}", index.definition.name))
     })
 }
+
+/// Statistics of column `column` (from 1) of a hypothetical index of the current scope, as the
+/// planner's look-up would return them. Those of a partial index say nothing of the whole table:
+/// they are for the cost of that index alone.
+pub(crate) fn statistics(
+    oid: pg_sys::Oid,
+    column: i16,
+    of_table: bool,
+) -> Option<pg_sys::HeapTuple> {
+    let position = usize::try_from(column).ok()?.checked_sub(1)?;
+    CURRENT.with_borrow(|scope| {
+        let index = scope.as_ref()?.find(oid)?;
+        if of_table && index.definition.predicate.is_some() {
+            return None;
+        }
+        let key = index.sampled(position).filter(|key| key.for_planner)?;
+        Some(key.statistics.as_ref()?.tuple())
+    })
+}

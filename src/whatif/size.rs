@@ -130,6 +130,18 @@ fn input(
         stored_column(stored_type, statistics, part, restriction)
     };
     let key = |position: usize, key: &IndexKey| {
+        let made = index
+            .sampled(position)
+            .and_then(|key| key.statistics.as_ref());
+        if let Some(made) = made {
+            // Counted among the rows that are indexed, as they are stored.
+            let indexed = Part {
+                rows: part.rows * part.share,
+                share: 1.0,
+            };
+            let statistics = as_stored(made.summary);
+            return stored_column(stored_type(key), Some(statistics), indexed, None);
+        }
         let attribute = index.statistics_of(position);
         let mut column = column(attribute, stored_type(key));
         // How unequal the shares are matters to the number of combinations only, and a predicate
@@ -159,6 +171,22 @@ fn input(
         included: (definition.included.iter())
             .map(|included| column(Some(included.attribute), included.column_type))
             .collect(),
+    }
+}
+
+/// Values that were computed have a long header, which short ones lose when they are stored.
+fn as_stored(statistics: ColumnStatistics) -> ColumnStatistics {
+    const SAVED: f64 = 3.0;
+    const LONGEST: f64 = 127.0;
+    let shorter = statistics.width - SAVED;
+    ColumnStatistics {
+        // That of a type of fixed length is not looked at.
+        width: if (1.0..=LONGEST).contains(&shorter) {
+            shorter
+        } else {
+            statistics.width
+        },
+        ..statistics
     }
 }
 

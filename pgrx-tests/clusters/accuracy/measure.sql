@@ -11,7 +11,8 @@ CREATE TABLE accuracy.shapes (
     rest        text NOT NULL,
     unique_keys boolean NOT NULL DEFAULT false,
     expression  boolean NOT NULL DEFAULT false,
-    caveat      text
+    caveat      text,
+    method      text NOT NULL DEFAULT 'btree'
 );
 
 CREATE TABLE accuracy.sizes (
@@ -20,6 +21,7 @@ CREATE TABLE accuracy.sizes (
     real      bigint NOT NULL,
     predicted bigint NOT NULL,
     caveat    text,
+    method    text NOT NULL,
     error     float8 GENERATED ALWAYS AS (100 * (predicted - real)::float8 / real) STORED
 );
 
@@ -33,7 +35,8 @@ CREATE TABLE accuracy.indexes (
     position   int GENERATED ALWAYS AS IDENTITY,
     schema     text NOT NULL,
     rest       text NOT NULL,
-    expression boolean NOT NULL DEFAULT false
+    expression boolean NOT NULL DEFAULT false,
+    kind       text NOT NULL DEFAULT 'columns'
 );
 
 -- What the queries would cost with the index that is looked at.
@@ -83,13 +86,13 @@ BEGIN
         predicted := accuracy.predicted_size(ddl);
         EXECUTE ddl;
         size := accuracy.real_size('probe');
-        INSERT INTO accuracy.sizes (shape, real, predicted, caveat)
-        VALUES (this.shape, size, predicted, this.caveat);
+        INSERT INTO accuracy.sizes (shape, real, predicted, caveat, method)
+        VALUES (this.shape, size, predicted, this.caveat, this.method);
         IF this.expression THEN
             EXECUTE format('ANALYZE %s', split_part(this.rest, ' ', 1));
             predicted := accuracy.predicted_size(replace(ddl, 'probe', 'probe_twin'));
-            INSERT INTO accuracy.sizes (shape, real, predicted, caveat)
-            VALUES (this.shape || ', analysed', size, predicted, this.caveat);
+            INSERT INTO accuracy.sizes (shape, real, predicted, caveat, method)
+            VALUES (this.shape || ', analysed', size, predicted, this.caveat, this.method);
         END IF;
         DROP INDEX probe;
     END LOOP;
@@ -127,7 +130,7 @@ BEGIN
         DELETE FROM accuracy.promised;
         INSERT INTO accuracy.promised SELECT * FROM accuracy.plans(this.schema, ARRAY[ddl]);
         EXECUTE ddl;
-        CALL accuracy.compare_plans(this, CASE WHEN this.expression THEN 'expression' ELSE 'columns' END);
+        CALL accuracy.compare_plans(this, CASE WHEN this.expression THEN 'expression' ELSE this.kind END);
         IF this.expression THEN
             EXECUTE format('ANALYZE %s', split_part(this.rest, ' ', 1));
             CALL accuracy.compare_plans(this, 'expression, analysed');

@@ -117,10 +117,13 @@ impl Sequences {
         self.push(&[&columns.joined], &[]);
     }
 
-    /// Sequences that deliver rows in order, after the columns that are held fixed.
-    pub(super) fn sorts(&mut self, columns: &Columns, orders: &[Vec<Key>]) {
+    /// Sequences that deliver rows in order, after the columns that are held fixed. Where it is a
+    /// guess how many rows pass, the whole table in order is no way to find the first few: they
+    /// may be the last.
+    pub(super) fn sorts(&mut self, columns: &Columns, orders: &[Vec<Key>], guessed: bool) {
         for order in orders {
-            for prefix in columns.prefixes() {
+            let prefixes = columns.prefixes().into_iter();
+            for prefix in prefixes.filter(|prefix| !(guessed && prefix.is_empty())) {
                 self.push(&[&prefix], order);
                 for join in columns.joined.chunks(1) {
                     self.push(&[&prefix, join], order);

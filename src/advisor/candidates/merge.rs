@@ -9,6 +9,7 @@ use crate::pg::relation_facts::Element;
 
 /// B-trees that do all that both can: where the keys of one are the first keys of the other, the
 /// longer keys with the columns of both. None where that is one of the two, or would be too wide.
+#[allow(dead_code, reason = "selection is to use it")]
 pub(crate) fn merge(a: &Candidate, b: &Candidate, known: &dyn Knowledge) -> Vec<Candidate> {
     let alike = a.table == b.table
         && a.method == IndexMethod::Btree

@@ -35,13 +35,64 @@ const MANY_PAGES: f64 = 10_000.0;
 /// Correlation from which the rows of a block range have values of their own.
 const IN_ORDER: f64 = 0.9;
 
-/// What to index for a relation, besides B-trees: each with one key.
-pub(super) fn keys(facts: &RelationFacts, known: &dyn Knowledge) -> Vec<(IndexMethod, Key, Aim)> {
+/// Columns compared for equality that are added to another key.
+const MAX_COMPANIONS: usize = 2;
+
+/// What to index for a relation, besides B-trees.
+pub(super) fn keys(
+    facts: &RelationFacts,
+    known: &dyn Knowledge,
+) -> Vec<(IndexMethod, Vec<Key>, Aim)> {
     let mut found = searched(&facts.matches);
-    found.extend(nearest(&facts.matches));
+    let nearest = nearest(&facts.matches);
+    // The same index may do for both.
+    found.retain(|(method, key, _)| {
+        !matches!(&nearest, Some((also, keyed, _)) if also == method && keyed == key)
+    });
+    found.extend(nearest);
+    let together: Vec<(IndexMethod, Vec<Key>, Aim)> = (found.iter())
+        .filter_map(|(method, key, aim)| {
+            Some((*method, with_companions(facts, *method, key)?, *aim))
+        })
+        .collect();
     found.extend(hashed(&facts.matches, known));
     found.extend(appended(facts, known));
-    found
+    (found.into_iter())
+        .map(|(method, key, aim)| (method, vec![key], aim))
+        .chain(together)
+        .collect()
+}
+
+/// The key with the most selective columns that are compared for equality besides, where the
+/// method has operator classes for them (btree_gin and btree_gist bring them). GiST finds rows by
+/// its first key first, to GIN all are alike.
+fn with_companions(facts: &RelationFacts, method: IndexMethod, key: &Key) -> Option<Vec<Key>> {
+    if !matches!(method, IndexMethod::Gin | IndexMethod::Gist) {
+        return None;
+    }
+    let is_scalar = |class: &UsableClass| class.method == method && class.class.is_none();
+    let mut companions: Vec<&Match> = (facts.matches.iter())
+        .filter(|found| found.purpose == Purpose::Equality && found.element != key.element)
+        .filter(|found| found.selectivity.is_some() && found.classes.iter().any(is_scalar))
+        .collect();
+    companions.sort_by(|a, b| {
+        let share = |found: &Match| found.selectivity.unwrap_or(1.0);
+        share(a).total_cmp(&share(b))
+    });
+    let mut keys: Vec<Key> = Vec::new();
+    for found in companions {
+        let companion = Key::ascending(found.element.clone());
+        if keys.len() < MAX_COMPANIONS && !keys.contains(&companion) {
+            keys.push(companion);
+        }
+    }
+    let place = match method {
+        IndexMethod::Gin => 0,
+        _ => keys.len(),
+    };
+    let has_companions = !keys.is_empty();
+    keys.insert(place, key.clone());
+    has_companions.then_some(keys)
 }
 
 /// For each element the best class of the best method, and those of further methods for the

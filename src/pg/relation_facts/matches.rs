@@ -8,7 +8,7 @@ use super::elements::{Operand, without_relabels};
 use super::patterns::{self, Language};
 use super::{Clause, ClauseKind, Match, Purpose, Reader};
 use crate::pg::column_order;
-use crate::pg::compat::tag;
+use crate::pg::compat::{self, tag};
 use crate::pg::operator_classes::{self, IndexMethod, Subject, UsableClass};
 
 /// One of this relation's columns or expressions compared with something else.
@@ -38,9 +38,8 @@ impl Reader {
             match tag(clause) {
                 pg_sys::NodeTag::T_OpExpr => {
                     let found = self.sides(clause.cast())?;
-                    let pattern = pattern_match(found.operator, found.other);
-                    if pattern.is_some_and(|pattern| pattern.pattern.is_none()) {
-                        // A pattern that is not known may be one that no index can look for.
+                    // A pattern that is not known may be one that no index can look for.
+                    if self.is_unknown_pattern(clause) {
                         return None;
                     }
                     self.served(found.operand, found.operator, selectivity)
@@ -59,6 +58,19 @@ impl Reader {
                 pg_sys::NodeTag::T_FuncExpr => self.supported(clause.cast(), selectivity),
                 _ => None,
             }
+        }
+    }
+
+    /// Whether `clause` compares with a pattern that is not known.
+    pub(super) unsafe fn is_unknown_pattern(&self, clause: *mut pg_sys::Node) -> bool {
+        // SAFETY: clause is a valid expression.
+        unsafe {
+            if tag(clause) != pg_sys::NodeTag::T_OpExpr {
+                return false;
+            }
+            (self.sides(clause.cast()))
+                .and_then(|found| pattern_match(found.operator, found.other))
+                .is_some_and(|found| found.pattern.is_none())
         }
     }
 
@@ -125,7 +137,11 @@ impl Reader {
         // SAFETY: query_pathkeys holds canonical PathKeys.
         unsafe {
             let keys = PgList::<pg_sys::PathKey>::from_pg((*self.root).query_pathkeys);
-            let member = self.member((*keys.head()?).pk_eclass)?;
+            let key = keys.head()?;
+            if compat::sorts_descending(key) || (*key).pk_nulls_first {
+                return None;
+            }
+            let member = self.member((*key).pk_eclass)?;
             let clause: *mut pg_sys::Node = without_relabels((*member).em_expr.cast());
             if tag(clause) != pg_sys::NodeTag::T_OpExpr {
                 return None;
@@ -199,7 +215,7 @@ impl Reader {
         }
     }
 
-    /// How indexes serve `operator` on `operand`: what a B-tree can do, others do in two cases only.
+    /// How indexes serve `operator` on `operand`: what a B-tree can do, others do in few cases only.
     fn served(
         &self,
         operand: Operand,
@@ -212,7 +228,10 @@ impl Reader {
             Some(strategy) => {
                 let is_plain = |class: &UsableClass| match class.method {
                     IndexMethod::Hash | IndexMethod::Brin => class.class.is_none(),
-                    IndexMethod::Gin => class.subject == Subject::Array,
+                    // Scalars among the keys of an index for something else.
+                    IndexMethod::Gin | IndexMethod::Gist => {
+                        class.class.is_none() || class.subject == Subject::Array
+                    }
                     _ => false,
                 };
                 classes.retain(is_plain);

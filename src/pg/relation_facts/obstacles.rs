@@ -30,7 +30,11 @@ impl Reader {
         unsafe {
             let found = self.sides(clause)?;
             let matched = pattern_match(found.operator, found.other)?;
-            let pattern = matched.pattern?;
+            let Some(pattern) = matched.pattern else {
+                return Some(Obstacle::UnknownPattern {
+                    element: found.operand.element,
+                });
+            };
             if patterns::begins_literally(matched.language, &pattern) {
                 return None;
             }
