@@ -3,7 +3,7 @@
 
 use std::ffi::{CStr, CString};
 
-use pgrx::{FromDatum, PgList, pg_sys};
+use pgrx::{PgList, pg_sys};
 
 use super::index_definition::IndexKey;
 
@@ -195,12 +195,6 @@ pub(crate) fn average_width(table: pg_sys::Oid, attribute: i16) -> f64 {
         .unwrap_or_default()
 }
 
-/// Bytes of memory that an index build may use.
-pub(crate) fn maintenance_memory() -> f64 {
-    // SAFETY: a plain setting of this process, in kilobytes.
-    f64::from(unsafe { pg_sys::maintenance_work_mem }) * 1024.0
-}
-
 /// `BTEQUALIMAGE_PROC` of nbtree.h.
 const BTREE_EQUAL_IMAGE_FUNCTION: i16 = 4;
 
@@ -288,28 +282,6 @@ pub(crate) fn leaf_relations(table: pg_sys::Oid) -> Vec<pg_sys::Oid> {
         .collect()
 }
 
-/// Of the relations that hold the rows, the one that had most pages when they were last counted.
-pub(crate) fn largest_leaf(table: pg_sys::Oid) -> Option<pg_sys::Oid> {
-    // An OID decides between equals, so that it is always the same.
-    (leaf_relations(table).into_iter()).max_by_key(|leaf| (pages_counted(*leaf), leaf.to_u32()))
-}
-
-/// `relpages` of a relation.
-fn pages_counted(relation: pg_sys::Oid) -> i32 {
-    // SAFETY: a syscache look-up; the tuple's fixed part is a FormData_pg_class.
-    unsafe {
-        let cache = pg_sys::SysCacheIdentifier::RELOID;
-        let tuple = pg_sys::SearchSysCache1(cache as _, pg_sys::Datum::from(relation));
-        if tuple.is_null() {
-            return 0;
-        }
-        let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>();
-        let pages = (*form).relpages;
-        pg_sys::ReleaseSysCache(tuple);
-        pages
-    }
-}
-
 /// An index and, if it is a partitioned one, every index attached below it.
 pub(crate) fn with_attached(index: pg_sys::Oid) -> Vec<pg_sys::Oid> {
     with_descendants(index)
@@ -333,24 +305,6 @@ fn with_descendants(relation: pg_sys::Oid) -> Vec<pg_sys::Oid> {
             find_all_inheritors(relation, pg_sys::NoLock as i32, std::ptr::null_mut())
         });
         PgList::<pg_sys::Oid>::from_pg(list).iter_oid().collect()
-    }
-}
-
-/// The storage parameters of a relation, each as `name=value`.
-pub(crate) fn relation_options(relation: pg_sys::Oid) -> Vec<String> {
-    // SAFETY: a syscache look-up; the array is copied before the tuple is released.
-    unsafe {
-        let cache = pg_sys::SysCacheIdentifier::RELOID;
-        let tuple = pg_sys::SearchSysCache1(cache as _, pg_sys::Datum::from(relation));
-        if tuple.is_null() {
-            return Vec::new();
-        }
-        let mut null = false;
-        let attribute = pg_sys::Anum_pg_class_reloptions as i16;
-        let options = pg_sys::SysCacheGetAttr(cache as _, tuple, attribute, &mut null);
-        let options = Vec::<String>::from_datum(options, null).unwrap_or_default();
-        pg_sys::ReleaseSysCache(tuple);
-        options
     }
 }
 

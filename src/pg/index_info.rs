@@ -10,7 +10,7 @@ use pgrx::{PgList, pg_sys};
 use super::index_columns::{ColumnMap, column_references, read_node};
 use super::index_definition::{IndexDefinition, IndexKey};
 use super::memory::OwnedContext;
-use super::{catalog, index_costs, operator_class};
+use super::{catalog, index_costs, index_twin, operator_class};
 
 /// Size and shape of an index, as the planner's cost functions want to know them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -120,7 +120,7 @@ impl PlannerRelation<'_> {
                 return;
             }
             let mut size = geometry(&|attribute| columns.map(attribute));
-            let twin = self.real_twin(info, definition);
+            let twin = index_twin::find((*self.rel).indexlist, info, definition);
             if let Some(twin) = twin.as_ref() {
                 (size.pages, size.tuples, size.tree_height) =
                     (twin.pages, twin.tuples, twin.tree_height);
@@ -135,35 +135,6 @@ impl PlannerRelation<'_> {
             let mut list = PgList::<pg_sys::IndexOptInfo>::from_pg((*self.rel).indexlist);
             list.push(info);
             (*self.rel).indexlist = list.into_pg();
-        }
-    }
-
-    /// A real index with the same definition, or null: a hypothetical twin never looks better
-    /// than the index that exists (which may be larger than a fresh one).
-    ///
-    /// # Safety
-    /// `info` must be a complete `IndexOptInfo` of this relation.
-    unsafe fn real_twin(
-        &self,
-        info: *mut pg_sys::IndexOptInfo,
-        definition: &IndexDefinition,
-    ) -> *mut pg_sys::IndexOptInfo {
-        // Options of other access methods say what is stored, not only how densely.
-        let options_matter = definition.access_method != pg_sys::BTREE_AM_OID;
-        // SAFETY: indexlist holds IndexOptInfo nodes.
-        unsafe {
-            PgList::<pg_sys::IndexOptInfo>::from_pg((*self.rel).indexlist)
-                .iter_ptr()
-                .find(|real| {
-                    !(**real).hypothetical
-                        && same_shape(*real, info)
-                        && (!options_matter
-                            || same_options(
-                                &catalog::relation_options((**real).indexoid),
-                                definition,
-                            ))
-                })
-                .unwrap_or(std::ptr::null_mut())
         }
     }
 
@@ -316,76 +287,6 @@ unsafe fn build_index_tlist(
             ));
         }
         list.into_pg()
-    }
-}
-
-/// Whether two index nodes of one relation differ in nothing the planner could see but size.
-///
-/// # Safety
-/// Both must be complete nodes of the same relation.
-unsafe fn same_shape(a: *mut pg_sys::IndexOptInfo, b: *mut pg_sys::IndexOptInfo) -> bool {
-    // SAFETY: the counts are compared before the arrays they bound.
-    unsafe {
-        let ((keys_a, all_a), (keys_b, all_b)) = (
-            ((*a).nkeycolumns, (*a).ncolumns),
-            ((*b).nkeycolumns, (*b).ncolumns),
-        );
-        (*a).relam == (*b).relam
-            && (keys_a, all_a) == (keys_b, all_b)
-            && same_array((*a).indexkeys, (*b).indexkeys, all_a)
-            && same_array((*a).opfamily, (*b).opfamily, keys_a)
-            && same_array((*a).indexcollations, (*b).indexcollations, keys_a)
-            && same_array((*a).reverse_sort, (*b).reverse_sort, keys_a)
-            && same_array((*a).nulls_first, (*b).nulls_first, keys_a)
-            && same_class_options((*a).opclassoptions, (*b).opclassoptions, keys_a)
-            && pg_sys::equal((*a).indexprs.cast(), (*b).indexprs.cast())
-            && pg_sys::equal((*a).indpred.cast(), (*b).indpred.cast())
-    }
-}
-
-/// Whether the operator classes of two indexes were given the same options.
-///
-/// # Safety
-/// Each pointer must be null or point to `length` entries, each null or a plain varlena.
-unsafe fn same_class_options(
-    a: *mut *mut pg_sys::bytea,
-    b: *mut *mut pg_sys::bytea,
-    length: i32,
-) -> bool {
-    let length = usize::try_from(length).unwrap_or(0);
-    // SAFETY: see above; options are made by the server with a four-byte header.
-    unsafe {
-        let bytes = |array: *mut *mut pg_sys::bytea, position: usize| -> &[u8] {
-            let entry = if array.is_null() {
-                std::ptr::null_mut()
-            } else {
-                *array.add(position)
-            };
-            if entry.is_null() {
-                return &[];
-            }
-            std::slice::from_raw_parts(entry.cast::<u8>(), pgrx::varsize_any(entry))
-        };
-        (0..length).all(|position| bytes(a, position) == bytes(b, position))
-    }
-}
-
-/// Whether an index with these storage parameters has those of the definition.
-fn same_options(real: &[String], definition: &IndexDefinition) -> bool {
-    let wanted = (definition.options.iter()).map(|(name, value)| format!("{name}={value}"));
-    real.len() == definition.options.len() && wanted.eq(real.iter().cloned())
-}
-
-/// # Safety
-/// Each pointer must be null or point to `length` values.
-unsafe fn same_array<T: PartialEq>(a: *const T, b: *const T, length: i32) -> bool {
-    if a.is_null() || b.is_null() {
-        return a.is_null() == b.is_null();
-    }
-    // SAFETY: see above.
-    unsafe {
-        let length = usize::try_from(length).unwrap_or(0);
-        std::slice::from_raw_parts(a, length) == std::slice::from_raw_parts(b, length)
     }
 }
 

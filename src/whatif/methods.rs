@@ -20,6 +20,7 @@ use crate::pg::index_definition::IndexKey;
 use crate::pg::index_info::{Contents, IndexGeometry};
 use crate::pg::operator_class::{class_name, spgist_config, support_function};
 use crate::pg::sampled_keys::SampledKey;
+use crate::pg::sizing;
 use crate::pg::statistic_slots::{self, Slot};
 
 /// Rows beyond which more make no difference to the answer.
@@ -289,7 +290,7 @@ fn gin_geometry(index: &Hypothetical, table: Leaf, tuples: f64, keys: &[Key]) ->
         many_columns: keys.len() > 1,
         table_rows: table.rows,
         table_pages: table.pages,
-        memory: catalog::maintenance_memory(),
+        memory: sizing::maintenance_memory(),
     });
     IndexGeometry {
         pages: size.pages() as u32,
