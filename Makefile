@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo demo-stop test lint install bench-size bench-cost bench-overhead bench-advisor bench-scale bench-seeds clean
+.PHONY: help setup demo demo-stop test lint install bench-size bench-cost bench-overhead bench-advisor bench-oltp bench-scale bench-seeds clean
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -36,6 +36,9 @@ bench-cost: setup ## Compare the costs of plans with hypothetical and with real 
 
 bench-overhead: setup ## Compare what pgopt costs other statements with what pg_stat_statements does; 40 minutes
 	@bench/overhead.sh
+
+bench-oltp: setup ## Run pgbench with the advice for it and without, in pairs; 6 minutes, fails below a bar
+	@bench/oltp.sh
 
 bench-scale: setup ## Time advice on up to 1,000 statements over 300 tables; 3 minutes, fails below a bar
 	@bench/scale.sh

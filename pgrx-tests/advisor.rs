@@ -65,7 +65,7 @@ pub(crate) mod support {
         Spi::get_one::<i64>(sql).expect(sql).expect(sql)
     }
 
-    /// The rows of `recommend_for` with these queries and further arguments (`, weights => ...`).
+    /// The rows of `recommend_for`, without hints, with these queries and further arguments (`, weights => ...`).
     pub(crate) fn advice(queries: &[&str], more: &str) -> Vec<Value> {
         let quoted: Vec<String> = queries
             .iter()
@@ -73,7 +73,7 @@ pub(crate) mod support {
             .collect();
         let rows = json(&format!(
             "SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.rank), '[]')
-               FROM pgopt.recommend_for(ARRAY[{}]{more}) AS r",
+               FROM pgopt.recommend_for(ARRAY[{}]{more}) AS r WHERE action <> 'hint'",
             quoted.join(", ")
         ));
         rows.as_array().cloned().unwrap_or_default()

@@ -49,7 +49,7 @@ mod tests {
     fn advice(more: &str) -> Vec<Value> {
         let rows = json(&format!(
             "SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.rank), '[]')
-               FROM pgopt.index_recommendations({more}) AS r"
+               FROM pgopt.index_recommendations({more}) AS r WHERE action <> 'hint'"
         ));
         rows.as_array().cloned().unwrap_or_default()
     }

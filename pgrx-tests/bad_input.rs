@@ -242,6 +242,56 @@ mod tests {
         );
     }
 
+    #[pg_test]
+    fn a_query_that_cannot_be_explained_is_shown() {
+        run(OBJECTS);
+        check(
+            "explain_advice(NULL) ==> 22004|argument \"query\" must not be null
+             explain_advice('$t', NULL) ==> 22004|\"time_limit\" must not be null
+             explain_advice('$t', '-1 s') ==> 22023|time_limit must be greater than zero
+             explain_advice('') ==> 22023|query text holds no statement|Pass the text
+             explain_advice('-- only a comment') ==> 22023|query text holds no statement
+             explain_advice('SELEC 1') ==> 42601|syntax error at or near \"SELEC\"|SELEC 1
+             explain_advice('$t; $t') ==> 42601|more than one statement|It holds 2
+             explain_advice('SELECT * FROM nowhere') ==> 42P01|\"nowhere\"|SELECT * FROM
+             explain_advice('SELECT nothing FROM t') ==> 42703|\"nothing\"
+             explain_advice('CREATE TABLE made (a int)') ==> 0A000|statement cannot be planned|Only SELECT
+             explain_advice('EXPLAIN SELECT 1') ==> 0A000|statement cannot be planned
+             explain_advice('VACUUM') ==> 0A000|statement cannot be planned
+             explain_advice('SELECT * FROM t WHERE k = 1 / 0') ==> 22012|division by zero|1 / 0
+             explain_advice('SELECT raising(1)') ==> P0001|no luck|Seven.|Try eight.
+             explain_advice('SELECT * FROM ft') ==> 55000|bi_fdw
+             explain_advice('SELECT $1') ==> accepted
+             explain_advice('SELECT $0') ==> 42P02|there is no parameter $0
+             explain_advice('$t FOR UPDATE') ==> accepted",
+        );
+    }
+
+    #[pg_test]
+    fn a_migration_of_what_is_not_advised_is_refused() {
+        run(OBJECTS);
+        let both = "
+             %f(ARRAY[]::int[]) ==> 22023|argument \"ranks\" is empty|NULL for all
+             %f(ARRAY[1, NULL]) ==> 22004|\"ranks\" must not contain null elements
+             %f(ARRAY[0], schemas => '{nowhere}') ==> 22023|no recommendation with rank 0|nothing to recommend
+             %f(ARRAY[-1], schemas => '{nowhere}') ==> 22023|no recommendation with rank -1
+             %f(ARRAY[1], schemas => '{nowhere}') ==> 22023|no recommendation with rank 1|pgopt.index_recommendations()
+             %f(ARRAY[2147483647], schemas => '{nowhere}') ==> 22023|with rank 2147483647
+             %f(schemas => ARRAY[NULL]) ==> 22004|\"schemas\" must not contain null
+             %f(min_benefit => NULL) ==> 22004|\"min_benefit\" must not be null
+             %f(max_indexes => -1) ==> 22023|max_indexes must not be negative
+             %f(storage_budget => 'x') ==> 22023|\"storage_budget\"
+             %f(time_limit => '0') ==> 22023|time_limit must be greater than zero
+             %f(schemas => '{nowhere}') ==> accepted";
+        check(&both.replace("%f", "export_migration"));
+        check(&both.replace("%f", "export_migration_script"));
+        check(
+            "export_migration_script(direction => NULL) ==> 22004|\"direction\" must not be null
+             export_migration_script(direction => '') ==> 22023|\"direction\": \"\"|Use \"up\" or
+             export_migration_script(direction => 'both') ==> 22023|\"direction\": \"both\"",
+        );
+    }
+
     #[cfg(test)]
     #[test]
     fn temporary_tables_of_other_sessions_cannot_be_indexed() {

@@ -4,23 +4,42 @@
 //! of every relation. *Decide*: candidates are combined from that and chosen together; every
 //! cost comes from the planner. Nothing is applied here: a recommendation is commands.
 
+mod advice;
 mod api;
 mod budget;
 mod candidates;
+mod correlation;
 mod costs;
 mod counters;
 mod ddl;
 mod estimates;
 mod evidence;
+mod existing;
+mod explain;
+mod foreign_keys;
 mod helped;
+mod hints;
+mod migration;
 mod naming;
 mod observe;
+mod plans;
+mod propose;
 mod recommend;
+mod redundant;
+mod refusal;
 mod selection;
+mod shape;
+mod statistics;
 mod tables;
 mod upkeep;
+mod verdict;
+mod wording;
+mod writer;
 
 use std::time::Duration;
+
+#[cfg(any(test, feature = "pg_test"))]
+pub(crate) use hints::{Hint, hints_for};
 
 use selection::Limits;
 

@@ -79,8 +79,28 @@ mod advisor_captured_tests;
 mod advisor_choice_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor_explain.rs"]
+mod advisor_explain_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/advisor_kinds.rs"]
 mod advisor_kinds_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor_methods.rs"]
+mod advisor_methods_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor_migration.rs"]
+mod advisor_migration_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor_replace.rs"]
+mod advisor_replace_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor_statistics.rs"]
+mod advisor_statistics_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/index_definitions.rs"]

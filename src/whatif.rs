@@ -41,8 +41,9 @@ pub(crate) fn plan_and_observe(
     let mut facts = scope.take_facts();
     if facts.iter().any(RelationFacts::has_node_texts) {
         deparse::with_qualified_names(|| {
+            let writer = deparse::Writer::default();
             for facts in &mut facts {
-                facts.write_sql(&deparse::sql);
+                facts.write_sql(&|table, text| writer.sql(table, text));
             }
         })?;
     }

@@ -113,7 +113,8 @@ DECLARE
     seconds float8;
 BEGIN
     CREATE TEMPORARY TABLE advised AS
-    SELECT * FROM pgopt.recommend_for(asked, storage_budget => budget, min_benefit => 0);
+    SELECT * FROM pgopt.recommend_for(asked, storage_budget => budget, min_benefit => 0)
+    WHERE action IN ('create', 'replace');
     seconds := extract(epoch FROM clock_timestamp() - started);
     DELETE FROM bench.advice WHERE label = wanted;
     INSERT INTO bench.advice

@@ -27,7 +27,8 @@ SELECT pg_temp.memory() AS memory_before, clock_timestamp() AS started \gset
 CREATE TEMPORARY TABLE advised AS
 SELECT advice.*
 FROM (SELECT array_agg(query) AS queries, array_agg(weight) AS weights FROM bench.statements(:count, :tables)) AS workload
-CROSS JOIN LATERAL pgopt.recommend_for(queries, weights, min_benefit => 0, time_limit => '10 minutes') AS advice;
+CROSS JOIN LATERAL pgopt.recommend_for(queries, weights, min_benefit => 0, time_limit => '10 minutes') AS advice
+WHERE action IN ('create', 'replace');
 
 INSERT INTO bench.calls
 SELECT :count, extract(epoch FROM clock_timestamp() - :'started'), pg_temp.memory(), :memory_before, count(*),

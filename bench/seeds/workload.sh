@@ -102,7 +102,8 @@ take_advice() {
     started=$(date +%s%N)
     values "$system" <<-SQL | sql results -c '\copy advice FROM STDIN'
 		COPY (SELECT '$system', rank, ddl, steps, benefit, size_bytes
-		      FROM pgopt.index_recommendations(min_benefit => 0.001)) TO STDOUT;
+		      FROM pgopt.index_recommendations(min_benefit => 0.001)
+		      WHERE action IN ('create', 'replace')) TO STDOUT;
 	SQL
     sql results -c "UPDATE systems SET advice_ms = $((($(date +%s%N) - started) / 1000000)) WHERE system = '$system'"
 }

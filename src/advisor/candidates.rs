@@ -1,61 +1,71 @@
-//! From what the planner knows of a relation to the B-trees that might serve it. Pure.
+//! From what the planner knows of a relation to the indexes that might serve it. Pure.
 //!
-//! Columns are combined in the order a B-tree can use: equality first (the most selective
-//! first), then one range or the columns of a sort; join columns may come before or after the
-//! equality columns, as both directions of a nested loop want. A sort whose first column is
-//! descending is turned around, since a B-tree is read backwards at no cost; that lets more
-//! statements share one index.
+//! *B-trees*: columns are combined in the order a B-tree can use: equality first (the most
+//! selective first), then one range or the columns of a sort; join columns may come before or
+//! after the equality columns, as both directions of a nested loop want. A sort whose first
+//! column is descending is turned around, since a B-tree is read backwards at no cost; that lets
+//! more statements share one index.
+//!
+//! *Other methods* come from the operator classes that know a statement's operators.
 //!
 //! Where a statement reads only the rows for which a lasting condition holds, the same keys are
 //! offered for an index of those rows alone.
 
 #![forbid(unsafe_code)]
 
+mod btree;
+mod merge;
+mod methods;
+mod partial;
+
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use crate::pg::relation_facts::{
-    Clause, ClauseKind, Compared, Condition, Element, RelationFacts, SortColumn,
-};
+use btree::{Columns, Sequences, canonical, covering};
+use partial::Restriction;
 
-/// Key columns beyond this number have never been seen to pay.
-const MAX_KEYS: usize = 6;
+use crate::pg::operator_classes::{IndexMethod, Subject};
+use crate::pg::relation_facts::{Clause, Element, Obstacle, RelationFacts, SortColumn};
 
-/// Columns considered of each kind of clause, the most selective first, ...
-const MAX_COLUMNS: usize = 8;
+#[allow(unused_imports, reason = "selection is to use it")]
+pub(crate) use merge::merge;
 
-/// ... and key sequences of one relation: a statement may compare hundreds of columns.
-const MAX_SEQUENCES: usize = 400;
+/// Columns considered of each kind of clause, the most selective first.
+pub(crate) const MAX_COLUMNS: usize = 8;
 
 /// Candidates of one relation of one statement.
 const MAX_CANDIDATES: usize = 1000;
 
-/// Columns that a covering index may add.
-const MAX_INCLUDED: usize = 4;
-
-/// Share of the rows above which an index of some rows only is not much smaller.
-const MAX_SHARE: f64 = 0.5;
-
-/// Values of a column up to which each stands for a kind of row.
-const FEW_VALUES: f64 = 20.0;
-
-/// A value is rare when it has at most this part of the rows that it had if all were alike.
-const RARE: f64 = 0.5;
-
-/// Conditions considered of one relation, the most selective first.
-const MAX_CONDITIONS: usize = 3;
-
-/// A B-tree that could help, with default operator classes.
+/// An index that could help.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Candidate {
     /// OID of the table.
     pub(crate) table: u32,
+    /// Its access method.
+    pub(crate) method: IndexMethod,
     /// Key columns in order.
     pub(crate) keys: Vec<Key>,
     /// `INCLUDE` columns, ascending.
     pub(crate) included: Vec<i16>,
     /// `WHERE`
     pub(crate) predicate: Option<Rc<str>>,
+    /// What it is for.
+    pub(crate) aim: Aim,
+}
+
+/// What an index is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Aim {
+    /// What B-trees do.
+    Ordered,
+    /// Equality of long values.
+    Hash,
+    /// Blocks of a table to which rows are added in order.
+    Appended,
+    /// The rows nearest to a point.
+    Nearest,
+    /// What the operator class is for.
+    Of(Subject),
 }
 
 /// A key and its direction.
@@ -63,6 +73,8 @@ pub(crate) struct Candidate {
 pub(crate) struct Key {
     /// Column or expression.
     pub(crate) element: Element,
+    /// Operator class, as `CREATE INDEX` takes it; `None` for the default.
+    pub(crate) class: Option<Rc<str>>,
     /// `DESC`
     pub(crate) descending: bool,
     /// `NULLS FIRST`
@@ -70,10 +82,16 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// In the default direction.
+    /// In the default direction and operator class.
     pub(crate) fn ascending(element: Element) -> Self {
+        Self::with_class(element, None)
+    }
+
+    /// In the default direction.
+    pub(crate) fn with_class(element: Element, class: Option<Rc<str>>) -> Self {
         Self {
             element,
+            class,
             descending: false,
             nulls_first: false,
         }
@@ -81,10 +99,18 @@ impl Key {
 
     fn turned_around(self) -> Self {
         Self {
-            element: self.element,
             descending: !self.descending,
             nulls_first: !self.nulls_first,
+            ..self
         }
+    }
+
+    /// Whether a search by this key can be done by `other`, of the same method.
+    fn is_done_by(&self, other: &Self) -> bool {
+        let same_class = self.class == other.class
+            // What jsonb_path_ops can do, jsonb_ops can.
+            || other.class.is_none() && self.class.as_deref().is_some_and(methods::is_path_class);
+        self.element == other.element && same_class
     }
 }
 
@@ -92,26 +118,58 @@ impl From<SortColumn> for Key {
     fn from(column: SortColumn) -> Self {
         Self {
             element: column.element,
+            class: None,
             descending: column.descending,
             nulls_first: column.nulls_first,
         }
     }
 }
 
+impl From<&Clause> for Key {
+    fn from(clause: &Clause) -> Self {
+        Self::with_class(clause.element.clone(), clause.class.clone())
+    }
+}
+
+/// An index to compare a candidate with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape<'a> {
+    /// Its access method.
+    pub(crate) method: IndexMethod,
+    /// Its keys.
+    pub(crate) keys: &'a [Key],
+    /// Every column stored in it.
+    pub(crate) columns: &'a [i16],
+    /// `WHERE`
+    pub(crate) predicate: Option<&'a str>,
+}
+
 impl Candidate {
-    /// Whether an index with these keys, columns and predicate can do all that this candidate
-    /// can: the same leading keys, in the same direction or exactly turned around, of the same
-    /// rows or of all.
-    pub(crate) fn is_served_by(
-        &self,
-        keys: &[Key],
-        columns: &[i16],
-        predicate: Option<&str>,
-    ) -> bool {
-        if predicate.is_some() && predicate != self.predicate.as_deref() {
+    /// Whether an index of this shape can do all that this candidate can: search by the same
+    /// keys and, a B-tree, sort by them (turned around or not), of the same rows or of all.
+    pub(crate) fn is_served_by(&self, other: Shape<'_>) -> bool {
+        use IndexMethod::{Brin, Btree, Gin, Hash};
+        if other.predicate.is_some() && other.predicate != self.predicate.as_deref() {
             return false;
         }
-        let Some(prefix) = keys.get(..self.keys.len()) else {
+        let same_first = || match (self.keys.first(), other.keys.first()) {
+            (Some(own), Some(others)) => own.is_done_by(others),
+            _ => false,
+        };
+        match (self.method, other.method) {
+            (Btree, Btree) => self.is_prefix_of(other),
+            (Hash | Brin, Btree) => same_first(),
+            (own, others) if own != others => false,
+            (method, _) => {
+                let is_done = |key: &Key| other.keys.iter().any(|other| key.is_done_by(other));
+                // Of these every key is as good as the first.
+                (matches!(method, Gin | Brin) || same_first()) && self.keys.iter().all(is_done)
+            }
+        }
+    }
+
+    fn is_prefix_of(&self, other: Shape<'_>) -> bool {
+        let Some(prefix) = other.keys.get(..self.keys.len()) else {
             return false;
         };
         let same = prefix == self.keys;
@@ -119,7 +177,8 @@ impl Candidate {
             .iter()
             .map(|key| key.clone().turned_around())
             .eq(self.keys.iter().cloned());
-        (same || mirrored) && self.included.iter().all(|column| columns.contains(column))
+        let stored = |column: &i16| other.columns.contains(column);
+        (same || mirrored) && self.included.iter().all(stored)
     }
 
     /// Every column stored in the index as it is.
@@ -128,14 +187,77 @@ impl Candidate {
             .chain(self.included.iter().copied())
             .collect()
     }
+
+    /// Whether it may change how a relation is read of which these are the facts: they compare
+    /// its first column or sort by it, or use one of its operator classes.
+    pub(crate) fn concerns(&self, facts: &RelationFacts) -> bool {
+        if facts.table != self.table {
+            return false;
+        }
+        if self.method == IndexMethod::Btree {
+            let Some(first) = self.keys.first().map(|key| &key.element) else {
+                return false;
+            };
+            let mut clauses = facts.clauses.iter().chain(facts.or_arms.iter().flatten());
+            let mut orders = facts.orders.iter().filter_map(|order| order.first());
+            return clauses.any(|clause| clause.element == *first)
+                || orders.any(|column| column.element == *first);
+        }
+        let known = |key: &Key| {
+            facts.matches.iter().any(|found| {
+                let serves = |class: &crate::pg::operator_classes::UsableClass| {
+                    class.method == self.method && class.class == key.class
+                };
+                found.element == key.element && found.classes.iter().any(serves)
+            })
+        };
+        self.keys.iter().any(known)
+    }
+
+    /// What kind of index it is, in a word.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.aim {
+            Aim::Ordered => self.kind_of_btree(),
+            Aim::Hash => "hash",
+            Aim::Appended => "append-ordered",
+            Aim::Nearest => "nearest-neighbour",
+            Aim::Of(subject) => match subject {
+                Subject::Jsonb => "jsonb",
+                Subject::Array => "array",
+                Subject::FullText => "full-text",
+                Subject::Trigram => "trigram",
+                Subject::Range => "range",
+                Subject::Geometry => "geometry",
+                Subject::Network => "network",
+                Subject::Other => "operator-class",
+            },
+        }
+    }
+
+    fn kind_of_btree(&self) -> &'static str {
+        let has_expression = (self.keys.iter()).any(|key| key.element.attribute().is_none());
+        let has_class = self.keys.iter().any(|key| key.class.is_some());
+        match self.keys.len() {
+            _ if self.predicate.is_some() => "partial",
+            _ if has_class => "prefix",
+            _ if has_expression => "expression",
+            _ if !self.included.is_empty() => "covering",
+            1 => "single-column",
+            _ => "multicolumn",
+        }
+    }
 }
 
 /// What the catalogs say of a relation's columns.
 pub(crate) trait Knowledge {
-    /// Whether the column is narrow enough to be stored in an index besides the keys.
-    fn may_include(&self, attribute: i16) -> bool;
+    /// Bytes that the longest value the column may have takes, where there is a limit.
+    fn most_bytes(&self, attribute: i16) -> Option<f64>;
+    /// Bytes that its values take on average.
+    fn width(&self, attribute: i16) -> f64;
     /// How many values the column has, as far as is known.
     fn distinct_values(&self, attribute: i16) -> Option<f64>;
+    /// How far its values follow the order of the rows, -1 to 1.
+    fn correlation(&self, attribute: i16) -> Option<f64>;
 }
 
 /// The candidates for one relation of one statement.
@@ -144,15 +266,34 @@ pub(crate) fn generate(facts: &RelationFacts, known: &dyn Knowledge) -> BTreeSet
     let orders: Vec<Vec<Key>> = facts.orders.iter().map(|order| canonical(order)).collect();
     let mut sequences = Sequences::default();
     sequences.searches(&columns);
-    sequences.sorts(&columns, &orders);
+    let is_guess = |found: &Obstacle| matches!(found, Obstacle::UnknownPattern { .. });
+    let guessed = facts.obstacles.iter().any(is_guess);
+    sequences.sorts(&columns, &orders, guessed);
     for arm in &facts.or_arms {
         sequences.searches(&Columns::of(arm));
     }
+    let restrictions = Restriction::all(&facts.conditions, known);
     let mut candidates = BTreeSet::new();
+    for (method, keys, aim) in methods::keys(facts, known) {
+        let whole = Candidate {
+            table: facts.table,
+            method,
+            keys,
+            included: Vec::new(),
+            predicate: None,
+            aim,
+        };
+        let parts = restrictions.iter().map(|restriction| Candidate {
+            predicate: Some(restriction.sql.clone()),
+            ..whole.clone()
+        });
+        candidates.extend(parts.filter(|_| method != IndexMethod::Brin));
+        candidates.insert(whole);
+    }
     for keys in &sequences.0 {
         insert(&mut candidates, facts, keys, None, known);
     }
-    for restriction in Restriction::all(&facts.conditions, known) {
+    for restriction in restrictions {
         for keys in &sequences.0 {
             let keys = restriction.keys(keys);
             insert(&mut candidates, facts, &keys, Some(&restriction.sql), known);
@@ -161,7 +302,7 @@ pub(crate) fn generate(facts: &RelationFacts, known: &dyn Knowledge) -> BTreeSet
     candidates
 }
 
-/// The index on `keys`, and the one that covers the statement.
+/// The B-tree on `keys`, and the one that covers the statement.
 fn insert(
     candidates: &mut BTreeSet<Candidate>,
     facts: &RelationFacts,
@@ -174,215 +315,14 @@ fn insert(
         if candidates.len() < MAX_CANDIDATES {
             candidates.insert(Candidate {
                 table: facts.table,
+                method: IndexMethod::Btree,
                 keys: keys.to_vec(),
                 included,
                 predicate: predicate.cloned(),
+                aim: Aim::Ordered,
             });
         }
     }
-}
-
-/// Conditions that rows of a partial index meet.
-struct Restriction {
-    sql: Rc<str>,
-    /// What has one value in all of them.
-    fixed: Vec<Element>,
-}
-
-impl Restriction {
-    /// Each condition that pays alone, and all of them.
-    fn all(conditions: &[Condition], known: &dyn Knowledge) -> Vec<Self> {
-        let is_lasting = |condition: &&Condition| is_of_a_kind(condition, known);
-        let mut lasting: Vec<&Condition> = conditions.iter().filter(is_lasting).collect();
-        lasting.sort_by(|a, b| a.selectivity.total_cmp(&b.selectivity));
-        lasting.truncate(MAX_CONDITIONS);
-        let mut all: Vec<Self> = (lasting.iter())
-            .filter(|condition| condition.selectivity <= MAX_SHARE)
-            .map(|condition| Self::of(&[condition]))
-            .collect();
-        let together: f64 = lasting
-            .iter()
-            .map(|condition| condition.selectivity)
-            .product();
-        if lasting.len() > 1 && together <= MAX_SHARE {
-            all.push(Self::of(&lasting));
-        }
-        all
-    }
-
-    fn of(conditions: &[&Condition]) -> Self {
-        let mut texts: Vec<&str> = conditions.iter().map(|condition| &*condition.sql).collect();
-        texts.sort_unstable();
-        let sql = match texts.as_slice() {
-            [one] => (*one).to_owned(),
-            several => several
-                .iter()
-                .map(|text| format!("({text})"))
-                .collect::<Vec<_>>()
-                .join(" AND "),
-        };
-        Self {
-            sql: sql.into(),
-            fixed: conditions
-                .iter()
-                .filter_map(|condition| condition.fixes.clone())
-                .collect(),
-        }
-    }
-
-    /// What is left of `keys` in an index of such rows: what has one value there tells nothing.
-    fn keys(&self, keys: &[Key]) -> Vec<Key> {
-        let left: Vec<Key> = (keys.iter())
-            .filter(|key| !self.fixed.contains(&key.element))
-            .cloned()
-            .collect();
-        match (left.is_empty(), keys.first()) {
-            (true, Some(first)) => vec![first.clone()],
-            _ => left,
-        }
-    }
-}
-
-/// Whether the condition is met by a kind of row, and not by a single thing: nulls, or a rare
-/// value of a column with few.
-fn is_of_a_kind(condition: &Condition, known: &dyn Knowledge) -> bool {
-    let few = |column: i16| {
-        known
-            .distinct_values(column)
-            .filter(|values| *values <= FEW_VALUES)
-    };
-    match (&condition.fixes, condition.columns.as_slice()) {
-        _ if condition.with == Compared::Null => true,
-        (Some(Element::Column(column)), _) => {
-            few(*column).is_some_and(|values| condition.selectivity * values <= RARE)
-        }
-        (None, [column]) => few(*column).is_some(),
-        _ => false,
-    }
-}
-
-/// The sort order, turned around if it starts downwards.
-fn canonical(order: &[SortColumn]) -> Vec<Key> {
-    let turn = order.first().is_some_and(|first| first.descending);
-    (order.iter().cloned().map(Key::from))
-        .map(|key| if turn { key.turned_around() } else { key })
-        .collect()
-}
-
-/// Columns by the way they are compared, each in one list only, the most selective first.
-#[derive(Debug, Default)]
-struct Columns {
-    equal: Vec<Element>,
-    any_of: Vec<Element>,
-    joined: Vec<Element>,
-    ranged: Vec<Element>,
-}
-
-impl Columns {
-    fn of(clauses: &[Clause]) -> Self {
-        let mut ordered: Vec<&Clause> = clauses.iter().collect();
-        let selectivity = |clause: &Clause| clause.selectivity.unwrap_or(0.1);
-        ordered.sort_by(|a, b| {
-            (a.kind.cmp(&b.kind))
-                .then(selectivity(a).total_cmp(&selectivity(b)))
-                .then(a.element.cmp(&b.element))
-        });
-        let mut columns = Self::default();
-        for clause in ordered {
-            let seen_as_equal =
-                columns.equal.contains(&clause.element) || columns.any_of.contains(&clause.element);
-            let list = match clause.kind {
-                ClauseKind::Equality => &mut columns.equal,
-                ClauseKind::In => &mut columns.any_of,
-                ClauseKind::Join => &mut columns.joined,
-                ClauseKind::Range => &mut columns.ranged,
-            };
-            if !seen_as_equal && list.len() < MAX_COLUMNS && !list.contains(&clause.element) {
-                list.push(clause.element.clone());
-            }
-        }
-        columns
-    }
-
-    /// Equality columns, alone and with `IN` columns, and each of them by itself: what may
-    /// stand before a range, a join column or a sort.
-    fn prefixes(&self) -> Vec<Vec<Element>> {
-        let with_any_of: Vec<Element> = self.equal.iter().chain(&self.any_of).cloned().collect();
-        let mut prefixes = vec![Vec::new(), self.equal.clone(), with_any_of.clone()];
-        prefixes.extend(with_any_of.iter().map(|element| vec![element.clone()]));
-        prefixes.dedup();
-        prefixes
-    }
-}
-
-/// Key sequences, without duplicates, in the order of their making.
-#[derive(Default)]
-struct Sequences(Vec<Vec<Key>>);
-
-impl Sequences {
-    fn push(&mut self, parts: &[&[Element]], order: &[Key]) {
-        let mut keys: Vec<Key> = Vec::new();
-        let plain = (parts.iter().copied().flatten())
-            .cloned()
-            .map(Key::ascending);
-        for key in plain.chain(order.iter().cloned()) {
-            if !keys.iter().any(|known| known.element == key.element) {
-                keys.push(key);
-            }
-        }
-        keys.truncate(MAX_KEYS);
-        if !keys.is_empty() && self.0.len() < MAX_SEQUENCES && !self.0.contains(&keys) {
-            self.0.push(keys);
-        }
-    }
-
-    /// Sequences that find rows.
-    fn searches(&mut self, columns: &Columns) {
-        for prefix in columns.prefixes() {
-            self.push(&[&prefix], &[]);
-            for range in columns.ranged.chunks(1) {
-                self.push(&[&prefix, range], &[]);
-            }
-            for join in columns.joined.chunks(1) {
-                self.push(&[&prefix, join], &[]);
-                self.push(&[join, &prefix], &[]);
-                for range in columns.ranged.chunks(1) {
-                    self.push(&[&prefix, join, range], &[]);
-                    self.push(&[join, &prefix, range], &[]);
-                }
-            }
-        }
-        self.push(&[&columns.joined], &[]);
-    }
-
-    /// Sequences that deliver rows in order, after the columns that are held fixed.
-    fn sorts(&mut self, columns: &Columns, orders: &[Vec<Key>]) {
-        for order in orders {
-            for prefix in columns.prefixes() {
-                self.push(&[&prefix], order);
-                for join in columns.joined.chunks(1) {
-                    self.push(&[&prefix, join], order);
-                    self.push(&[join, &prefix], order);
-                }
-            }
-        }
-    }
-}
-
-/// The columns to add so that the table itself need not be read; `None` when there are none to
-/// add, or too many, or too wide ones.
-fn covering(facts: &RelationFacts, keys: &[Key], known: &dyn Knowledge) -> Option<Vec<i16>> {
-    let missing: Vec<i16> = (facts.needed.as_ref()?.iter().copied())
-        .filter(|column| {
-            !keys
-                .iter()
-                .any(|key| key.element == Element::Column(*column))
-        })
-        .collect();
-    let fits = !missing.is_empty()
-        && missing.len() <= MAX_INCLUDED
-        && missing.iter().all(|&column| known.may_include(column));
-    fits.then_some(missing)
 }
 
 #[cfg(test)]

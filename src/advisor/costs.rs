@@ -10,8 +10,12 @@ use std::time::Instant;
 
 use pgrx::pg_sys;
 
-use super::candidates::Candidate;
+use super::candidates::{Candidate, Shape};
+use super::propose::Proposer;
 use super::selection::Oracle;
+use super::upkeep::Writes;
+use crate::error::Result;
+use crate::pg::explain::Format;
 use crate::pg::plan::PlanSummary;
 use crate::settings;
 use crate::whatif::scope::Scope;
@@ -62,6 +66,20 @@ impl AdvisedStatement {
         self.variant.weight
     }
 
+    /// Its plan under `scope`.
+    pub(crate) fn plan_under(&self, scope: &Rc<Scope>) -> Result<PlanSummary> {
+        self.variant
+            .run(|statement| whatif::plan_under(statement, scope))
+    }
+
+    /// Its plan under `scope` as `EXPLAIN` prints it, for any values: those of executions are
+    /// not shown.
+    pub(crate) fn explain_under(&self, scope: &Rc<Scope>) -> Result<Vec<String>> {
+        self.variant
+            .generic(0.0)
+            .run(|statement| whatif::explain_under(statement, scope, Format::Text))
+    }
+
     /// Whether it is planned with values of an execution.
     pub(crate) fn is_sampled(&self) -> bool {
         self.variant.has_values()
@@ -99,20 +117,22 @@ pub(crate) struct Proposal {
 }
 
 /// All that is known during one request for advice.
-pub(crate) struct Costs {
+pub(crate) struct Costs<'a> {
     pub(crate) statements: Vec<AdvisedStatement>,
     pub(crate) proposals: Vec<Proposal>,
     /// Proposals that could help each statement, ascending.
     of_statement: Vec<Vec<usize>>,
     pub(crate) planner_calls: usize,
     pub(crate) reused: usize,
+    proposer: Proposer<'a>,
     deadline: Instant,
 }
 
-impl Costs {
+impl<'a> Costs<'a> {
     pub(crate) fn new(
         statements: Vec<AdvisedStatement>,
         proposals: Vec<Proposal>,
+        proposer: Proposer<'a>,
         deadline: Instant,
     ) -> Self {
         let planner_calls = statements.len();
@@ -130,8 +150,25 @@ impl Costs {
             of_statement,
             planner_calls,
             reused: 0,
+            proposer,
             deadline,
         }
+    }
+
+    /// What indexes have to keep up with.
+    pub(crate) fn writes(&self) -> &Writes {
+        self.proposer.writes()
+    }
+
+    fn add(&mut self, proposal: Proposal) -> usize {
+        let number = self.proposals.len();
+        for &statement in &proposal.affected {
+            if let Some(of_this) = self.of_statement.get_mut(statement) {
+                of_this.push(number);
+            }
+        }
+        self.proposals.push(proposal);
+        number
     }
 
     fn relevant(&self, statement: usize, configuration: &BTreeSet<usize>) -> BTreeSet<usize> {
@@ -153,9 +190,7 @@ impl Costs {
         };
         self.planner_calls += 1;
         let scope = Rc::new(Scope::new(indexes, []));
-        let outcome = entry
-            .variant
-            .run(|statement| whatif::plan_under(statement, &scope));
+        let outcome = entry.plan_under(&scope);
         let summary = outcome.unwrap_or_else(|_| entry.base.clone());
         let used = (configuration.iter().copied())
             .filter(|&candidate| {
@@ -176,7 +211,7 @@ fn uses(summary: &PlanSummary, index: pg_sys::Oid) -> bool {
     summary.indexes.contains(&index)
 }
 
-impl Oracle for Costs {
+impl Oracle for Costs<'_> {
     fn statements(&self) -> usize {
         self.statements.len()
     }
@@ -259,11 +294,26 @@ impl Oracle for Costs {
             return false;
         };
         other.candidate.table == candidate.candidate.table
-            && candidate.candidate.is_served_by(
-                &other.candidate.keys,
-                &other.candidate.columns(),
-                other.candidate.predicate.as_deref(),
-            )
+            && candidate.candidate.is_served_by(Shape {
+                method: other.candidate.method,
+                keys: &other.candidate.keys,
+                columns: &other.candidate.columns(),
+                predicate: other.candidate.predicate.as_deref(),
+            })
+    }
+
+    fn merged(&mut self, a: usize, b: usize) -> Vec<usize> {
+        let (Some(first), Some(second)) = (self.proposals.get(a), self.proposals.get(b)) else {
+            return Vec::new();
+        };
+        let merged = self.proposer.merged(first, second);
+        (merged.into_iter())
+            .map(|proposal| {
+                let known =
+                    (self.proposals.iter()).position(|known| known.candidate == proposal.candidate);
+                known.unwrap_or_else(|| self.add(proposal))
+            })
+            .collect()
     }
 
     fn is_covering(&self, candidate: usize) -> bool {

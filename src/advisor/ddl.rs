@@ -8,6 +8,9 @@ use crate::error::Result;
 use crate::pg::catalog::quote;
 use crate::pg::relation_facts::Element;
 
+/// TimescaleDB's way of locking one chunk at a time: it knows no other that lets writes go on.
+pub(super) const PER_CHUNK: &str = " WITH (timescaledb.transaction_per_chunk)";
+
 /// The commands of one recommendation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Commands {
@@ -17,10 +20,14 @@ pub(crate) struct Commands {
     pub(crate) undo: String,
     /// The concurrent way, one command per element.
     pub(crate) steps: Vec<String>,
+    /// The way back from whatever part of the steps was done, one command per element.
+    pub(crate) undo_steps: Vec<String>,
+    /// Qualified names of the indexes that the steps build concurrently.
+    pub(crate) built: Vec<String>,
 }
 
-/// `(a, lower(b) DESC) INCLUDE (c) WHERE (d IS NULL)`
-fn column_list(candidate: &Candidate, table: &Table) -> String {
+/// `btree (a, lower(b) DESC) INCLUDE (c) WHERE (d IS NULL)`
+fn definition(candidate: &Candidate, table: &Table, parameters: &str) -> String {
     let name = |attribute: i16| {
         table
             .columns
@@ -32,17 +39,22 @@ fn column_list(candidate: &Candidate, table: &Table) -> String {
         Element::Expression(sql) => format!("({sql})"),
     };
     let keys: Vec<String> = (candidate.keys.iter())
-        .map(|key| format!("{}{}", element(&key.element), direction(key)))
+        .map(|key| {
+            let class = key.class.as_ref();
+            let class = class.map_or_else(String::new, |class| format!(" {class}"));
+            format!("{}{class}{}", element(&key.element), direction(key))
+        })
         .collect();
     let included: Vec<String> = candidate
         .included
         .iter()
         .map(|&column| name(column))
         .collect();
-    let mut list = format!("({})", keys.join(", "));
+    let mut list = format!("{} ({})", candidate.method.name(), keys.join(", "));
     if !included.is_empty() {
         list.push_str(&format!(" INCLUDE ({})", included.join(", ")));
     }
+    list.push_str(parameters);
     if let Some(predicate) = &candidate.predicate {
         list.push_str(&format!(" WHERE {predicate}"));
     }
@@ -76,9 +88,9 @@ fn direction(key: &Key) -> &'static str {
 /// A plain `CREATE INDEX` for the planner to be shown.
 pub(crate) fn for_planner(candidate: &Candidate, table: &Table) -> String {
     format!(
-        "CREATE INDEX ON {} USING btree {}",
+        "CREATE INDEX ON {} USING {}",
         table.qualified,
-        column_list(candidate, table)
+        definition(candidate, table, "")
     )
 }
 
@@ -91,39 +103,58 @@ pub(crate) fn commands(
 ) -> Result<Commands> {
     let columns = key_names(candidate, table);
     let name = free_name(&table.schema, &table.name, &columns, &table.invalid, chosen)?;
-    let list = column_list(candidate, table);
+    let parameters = match table.hypertable {
+        true => PER_CHUNK,
+        false => "",
+    };
+    let list = definition(candidate, table, parameters);
     let place = (table.schema.as_str(), name.as_str());
     if table.is_partitioned() {
         return partitioned(candidate, table, &name, &list, chosen);
     }
+    // TimescaleDB refuses to build or drop the index of a hypertable concurrently.
+    let how = if table.hypertable {
+        ""
+    } else {
+        "CONCURRENTLY "
+    };
     let ddl = create(
-        "CONCURRENTLY IF NOT EXISTS ",
+        &format!("{how}IF NOT EXISTS "),
         &name,
         &table.qualified,
         &list,
     );
-    let undo = drop_index("CONCURRENTLY ", place);
+    let undo = drop_index(how, place);
     let mut steps = Vec::new();
     if table.invalid.contains(&name) {
         steps.push(undo.clone());
     }
     steps.push(ddl.clone());
-    Ok(Commands { ddl, undo, steps })
+    Ok(Commands {
+        ddl,
+        undo_steps: vec![undo.clone()],
+        undo,
+        steps,
+        built: match table.hypertable {
+            true => Vec::new(),
+            false => vec![qualified(place)],
+        },
+    })
 }
 
-fn create(how: &str, name: &str, table: &str, columns: &str) -> String {
+fn qualified((schema, name): (&str, &str)) -> String {
+    format!("{}.{}", quote(schema), quote(name))
+}
+
+fn create(how: &str, name: &str, table: &str, definition: &str) -> String {
     format!(
-        "CREATE INDEX {how}{} ON {table} USING btree {columns}",
+        "CREATE INDEX {how}{} ON {table} USING {definition}",
         quote(name)
     )
 }
 
-fn drop_index(how: &str, (schema, name): (&str, &str)) -> String {
-    format!(
-        "DROP INDEX {how}IF EXISTS {}.{}",
-        quote(schema),
-        quote(name)
-    )
+fn drop_index(how: &str, place: (&str, &str)) -> String {
+    format!("DROP INDEX {how}IF EXISTS {}", qualified(place))
 }
 
 /// Parent first with `ON ONLY`, which is instant; each leaf concurrently; then each is attached
@@ -136,7 +167,7 @@ fn partitioned(
     chosen: &mut Vec<(String, String)>,
 ) -> Result<Commands> {
     let columns = key_names(candidate, table);
-    let top = format!("{}.{}", quote(&table.schema), quote(name));
+    let top = qualified((&table.schema, name));
     let mut names = std::collections::BTreeMap::from([(table.oid, top)]);
     let mut steps = vec![create(
         "IF NOT EXISTS ",
@@ -150,9 +181,17 @@ fn partitioned(
     let partitions = tables::partitions(table.oid)?;
     if partitions.iter().any(|partition| partition.kind == "f") {
         // A foreign partition gets no index, so attaching never makes the parent's index valid.
-        let steps = vec![ddl.clone()];
-        return Ok(Commands { ddl, undo, steps });
+        return Ok(Commands {
+            steps: vec![ddl.clone()],
+            undo_steps: vec![undo.clone()],
+            ddl,
+            undo,
+            built: Vec::new(),
+        });
     }
+    // Those attached go with the index above them; one that is not goes by itself.
+    let mut undo_steps = vec![undo.clone()];
+    let mut built = Vec::new();
     for partition in partitions {
         let Partition {
             schema,
@@ -161,19 +200,40 @@ fn partitioned(
             kind,
             ..
         } = &partition;
-        let index = free_name(schema, &partition.name, &columns, &[], chosen)?;
-        steps.push(match kind.as_str() {
-            "p" => create("IF NOT EXISTS ", &index, &format!("ONLY {qualified}"), list),
-            _ => create("CONCURRENTLY IF NOT EXISTS ", &index, qualified, list),
-        });
-        let index = format!("{}.{}", quote(schema), quote(&index));
+        let name = free_name(schema, &partition.name, &columns, &[], chosen)?;
+        let place = (schema.as_str(), name.as_str());
+        let index = self::qualified(place);
+        if kind == "p" {
+            steps.push(create(
+                "IF NOT EXISTS ",
+                &name,
+                &format!("ONLY {qualified}"),
+                list,
+            ));
+            undo_steps.push(drop_index("", place));
+        } else {
+            steps.push(create(
+                "CONCURRENTLY IF NOT EXISTS ",
+                &name,
+                qualified,
+                list,
+            ));
+            undo_steps.push(drop_index("CONCURRENTLY ", place));
+            built.push(index.clone());
+        }
         if let Some(above) = names.get(parent) {
             attach.push(format!("ALTER INDEX {above} ATTACH PARTITION {index}"));
         }
         names.insert(partition.oid, index);
     }
     steps.extend(attach.into_iter().rev());
-    Ok(Commands { ddl, undo, steps })
+    Ok(Commands {
+        ddl,
+        undo,
+        steps,
+        undo_steps,
+        built,
+    })
 }
 
 /// A name free in the schema and in this request; that of an INVALID index left by a failed
@@ -205,5 +265,48 @@ fn free_name(
             chosen.push((schema.to_owned(), name.clone()));
             Ok(name)
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+    use crate::advisor::candidates::Aim;
+    use crate::pg::operator_classes::{IndexMethod, Subject};
+
+    fn table() -> Table {
+        let column =
+            |name: &str| serde_json::json!({"name": name, "quoted": name, "most_bytes": 4});
+        serde_json::from_value(serde_json::json!({
+            "oid": 1, "schema": "s", "name": "t", "qualified": "s.t", "owner": 10, "kind": "r",
+            "bytes": 1e6, "tuples": 1e6, "counted": true, "indexes": [], "invalid": [],
+            "columns": {"1": column("a"), "2": column("\"B\""), "3": column("c")},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_definition_has_its_parts_in_the_order_of_the_grammar() {
+        let candidate = Candidate {
+            table: 1,
+            method: IndexMethod::Gist,
+            keys: vec![
+                Key::with_class(Element::Column(2), Some("x.gist_trgm_ops".into())),
+                Key::ascending(Element::Expression("lower(c)".into())),
+            ],
+            included: vec![3],
+            predicate: Some("(a IS NULL)".into()),
+            aim: Aim::Of(Subject::Trigram),
+        };
+        assert_eq!(
+            definition(&candidate, &table(), PER_CHUNK),
+            "gist (\"B\" x.gist_trgm_ops, (lower(c))) INCLUDE (c) \
+             WITH (timescaledb.transaction_per_chunk) WHERE (a IS NULL)"
+        );
+        assert_eq!(
+            for_planner(&candidate, &table()),
+            "CREATE INDEX ON s.t USING gist (\"B\" x.gist_trgm_ops, (lower(c))) INCLUDE (c) WHERE (a IS NULL)"
+        );
     }
 }

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 /// The `evidence` column.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub(crate) struct Evidence {
     /// Where the workload comes from.
     pub(crate) workload: &'static str,
@@ -21,6 +21,18 @@ pub(crate) struct Evidence {
     pub(crate) complete: bool,
     /// The statements that the index helps.
     pub(crate) statements: Vec<HelpedStatement>,
+    /// Plans, before and after, of the statement helped most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) plans: Option<Plans>,
+    /// Existing indexes that the steps drop, as it does what they do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) replaces: Vec<Replaced>,
+    /// Columns that have to do with each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) goes_together: Option<Goes>,
+    /// What a person could do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<HintedCommands>,
     /// Other candidates on the same table and why they were not chosen.
     pub(crate) rejected: Vec<Rejected>,
     /// Statements left out, and why.
@@ -29,6 +41,15 @@ pub(crate) struct Evidence {
     pub(crate) not_planned_count: usize,
     /// Utility statements, which have no plan.
     pub(crate) utility_statements: usize,
+}
+
+/// Plans of a statement for any values, as `EXPLAIN` prints them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Plans {
+    /// Which statement, see [`HelpedStatement::hash`].
+    pub(crate) hash: String,
+    pub(crate) before: String,
+    pub(crate) after: String,
 }
 
 /// A statement before and after.
@@ -44,11 +65,62 @@ pub(crate) struct HelpedStatement {
     pub(crate) indexes_used: Vec<String>,
 }
 
+/// What follows from a hint, for a person to look at first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct HintedCommands {
+    pub(crate) ddl: Option<String>,
+}
+
+/// What a sample says of columns that have to do with each other.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Goes {
+    pub(crate) columns: Vec<String>,
+    /// Rows that typical values are expected to find one by one, and found together.
+    pub(crate) expected_rows: f64,
+    /// See `expected_rows`.
+    pub(crate) found_rows: f64,
+    /// Share of the rows in which one column tells the others.
+    pub(crate) dependency: f64,
+    /// Rows looked at.
+    pub(crate) sampled_rows: usize,
+}
+
+/// An existing index that is not needed any more.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Replaced {
+    pub(crate) index: String,
+    pub(crate) ddl: String,
+    pub(crate) size_bytes: i64,
+}
+
 /// A candidate that was not chosen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Rejected {
     pub(crate) ddl: String,
     pub(crate) reason: String,
+    /// The existing index that serves it.
+    #[serde(skip)]
+    pub(crate) served_by: Option<String>,
+}
+
+impl Rejected {
+    /// Rejected for that reason.
+    pub(crate) fn new(ddl: String, reason: String) -> Self {
+        Self {
+            ddl,
+            reason,
+            served_by: None,
+        }
+    }
+
+    /// Not wanted, as that index is there.
+    pub(crate) fn served(ddl: String, index: &str) -> Self {
+        Self {
+            ddl,
+            reason: format!("index {index} serves it already"),
+            served_by: Some(index.to_owned()),
+        }
+    }
 }
 
 /// A statement that was left out.

@@ -26,7 +26,11 @@ impl Helped {
 }
 
 /// The statements of which `choice`, on top of the others in `ranked`, helps a variant.
-pub(super) fn helped(costs: &mut Costs, choice: &Choice, ranked: &BTreeSet<usize>) -> Vec<Helped> {
+pub(super) fn helped(
+    costs: &mut Costs<'_>,
+    choice: &Choice,
+    ranked: &BTreeSet<usize>,
+) -> Vec<Helped> {
     let mut touched: BTreeMap<usize, BTreeMap<usize, (f64, f64)>> = BTreeMap::new();
     for &(variant, before, after) in &choice.helped {
         if let Some(statement) = costs.statements.get(variant) {
@@ -40,7 +44,7 @@ pub(super) fn helped(costs: &mut Costs, choice: &Choice, ranked: &BTreeSet<usize
 }
 
 fn one(
-    costs: &mut Costs,
+    costs: &mut Costs<'_>,
     ordinal: usize,
     known: &BTreeMap<usize, (f64, f64)>,
     ranked: &BTreeSet<usize>,

@@ -4,31 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Instant;
 
-use pgrx::{PgSqlErrorCode, pg_sys};
+use pgrx::PgSqlErrorCode;
 
 use super::Request;
-use super::candidates::{self, Candidate};
-use super::costs::{AdvisedStatement, Proposal};
-use super::counters;
-use super::ddl;
-use super::evidence::{NotPlanned, Rejected, text_hash};
+use super::costs::AdvisedStatement;
+use super::evidence::{NotPlanned, text_hash};
 use super::tables::{self, Table};
-use super::upkeep::{Kept, Writes};
 use crate::error::{Error, Result, abbreviate};
-use crate::pg::catalog;
-use crate::pg::plan::{PlannerCosts, planner_costs};
-use crate::pg::relation_facts::{Compared, Condition, Element, RelationFacts};
-use crate::pg::rollback::{Surroundings, rolled_back};
-use crate::settings;
-use crate::whatif::{self, Defined, Hypothetical};
+use crate::pg::relation_facts::{Compared, RelationFacts};
+use crate::whatif;
 use crate::workload::variants::{self, Variant};
 use crate::workload::{Workload, WorkloadStatement};
 
 /// Statements left out that evidence names; the rest are counted.
 const MAX_NAMED: usize = 20;
-
-/// Average width above which a key column may have values that no B-tree entry can hold.
-const MAX_KEY_WIDTH: f64 = 255.0;
 
 /// A statement and what the planner knew of its relations.
 pub(super) struct Observed {
@@ -98,7 +87,7 @@ fn is_unreadable_utility(text: &str, error: &Error) -> bool {
 }
 
 impl Observation {
-    fn leave_out(&mut self, source: &WorkloadStatement, error: &Error) {
+    pub(super) fn leave_out(&mut self, source: &WorkloadStatement, error: &Error) {
         self.not_planned_count += 1;
         if self.not_planned.len() < MAX_NAMED {
             self.not_planned.push(NotPlanned {
@@ -113,7 +102,7 @@ impl Observation {
 
 /// Plans each variant of a statement; one whose values make planning fail, as by a division by
 /// zero, leaves its weight to the plan without values.
-fn plan_as_is(ordinal: usize, source: &WorkloadStatement) -> Result<Vec<Observed>> {
+pub(super) fn plan_as_is(ordinal: usize, source: &WorkloadStatement) -> Result<Vec<Observed>> {
     let source = Rc::new(source.clone());
     let observe = |variant: Variant| {
         let (base, mut facts) = variant.run(whatif::plan_and_observe)?;
@@ -145,17 +134,6 @@ fn plan_as_is(ordinal: usize, source: &WorkloadStatement) -> Result<Vec<Observed
     Ok(observed)
 }
 
-impl candidates::Knowledge for Table {
-    fn may_include(&self, attribute: i16) -> bool {
-        (self.columns.get(&attribute)).is_some_and(|column| column.narrow)
-    }
-
-    fn distinct_values(&self, attribute: i16) -> Option<f64> {
-        catalog::column_statistics(pg_sys::Oid::from(self.oid), attribute)
-            .map(|statistics| statistics.distinct_of(self.tuples))
-    }
-}
-
 /// The tables that candidates may be for.
 pub(super) fn tables(observed: &[Observed], request: &Request) -> Result<BTreeMap<u32, Table>> {
     let oids: BTreeSet<u32> = observed
@@ -165,205 +143,4 @@ pub(super) fn tables(observed: &[Observed], request: &Request) -> Result<BTreeMa
         .collect();
     let oids: Vec<u32> = oids.into_iter().collect();
     tables::read(&oids, request.schemas.as_deref())
-}
-
-/// Proposals, and the candidates that never became one.
-pub(super) struct Proposals {
-    pub(super) proposals: Vec<Proposal>,
-    pub(super) refused: Vec<(u32, Rejected)>,
-}
-
-/// Every candidate that could be created and that no existing index serves.
-pub(super) fn propose(
-    observed: &[Observed],
-    tables: &BTreeMap<u32, Table>,
-    hours: Option<f64>,
-    deadline: Instant,
-) -> Result<Proposals> {
-    let costs = planner_costs();
-    let writes = writes(observed, tables, hours)?;
-    let mut found = Proposals {
-        proposals: Vec::new(),
-        refused: Vec::new(),
-    };
-    for (candidate, affected) in wanted(observed, tables) {
-        pgrx::check_for_interrupts!();
-        if Instant::now() >= deadline {
-            break;
-        }
-        let Some(table) = tables.get(&candidate.table) else {
-            continue;
-        };
-        let ddl = ddl::for_planner(&candidate, table);
-        if let Some(reason) = refusal(&candidate, table) {
-            found
-                .refused
-                .push((candidate.table, Rejected { ddl, reason }));
-            continue;
-        }
-        match define(&ddl, table) {
-            Ok((index, size)) => {
-                let upkeep = upkeep(&index, size, &writes, &costs);
-                found.proposals.push(Proposal {
-                    candidate,
-                    index,
-                    ddl,
-                    size,
-                    upkeep,
-                    affected: affected.into_iter().collect(),
-                });
-            }
-            Err(error) => {
-                let reason = error.message().to_owned();
-                found
-                    .refused
-                    .push((candidate.table, Rejected { ddl, reason }));
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// Candidates of all statements, each with the statements it could help.
-fn wanted(
-    observed: &[Observed],
-    tables: &BTreeMap<u32, Table>,
-) -> BTreeMap<Candidate, BTreeSet<usize>> {
-    let mut wanted: BTreeMap<Candidate, BTreeSet<usize>> = BTreeMap::new();
-    for (number, observed) in observed.iter().enumerate() {
-        pgrx::check_for_interrupts!();
-        for facts in &observed.facts {
-            let Some(table) = tables.get(&facts.table) else {
-                continue;
-            };
-            if facts.tuples < settings::min_table_rows() {
-                continue;
-            }
-            for candidate in candidates::generate(facts, table) {
-                wanted.entry(candidate).or_default().insert(number);
-            }
-        }
-    }
-    share_between_statements(&mut wanted, observed);
-    wanted
-}
-
-/// A candidate made for one statement may serve another that compares its first column.
-fn share_between_statements(
-    wanted: &mut BTreeMap<Candidate, BTreeSet<usize>>,
-    observed: &[Observed],
-) {
-    let mut comparing: BTreeMap<(u32, &Element), Vec<(usize, &RelationFacts)>> = BTreeMap::new();
-    for (number, observed) in observed.iter().enumerate() {
-        for facts in &observed.facts {
-            let leading: BTreeSet<&Element> = leading(facts).collect();
-            for element in leading {
-                let sharing = comparing.entry((facts.table, element)).or_default();
-                sharing.push((number, facts));
-            }
-        }
-    }
-    for (candidate, statements) in wanted.iter_mut() {
-        pgrx::check_for_interrupts!();
-        let Some(first) = candidate.keys.first() else {
-            continue;
-        };
-        let sharing = comparing.get(&(candidate.table, &first.element));
-        statements.extend(
-            (sharing.into_iter().flatten())
-                .filter(|(_, facts)| may_be_read(candidate, facts))
-                .map(|(number, _)| *number),
-        );
-    }
-}
-
-/// What an index of use to the relation may begin with.
-fn leading(facts: &RelationFacts) -> impl Iterator<Item = &Element> {
-    let compared = facts.clauses.iter().chain(facts.or_arms.iter().flatten());
-    compared
-        .map(|clause| &clause.element)
-        .chain((facts.orders.iter()).filter_map(|order| Some(&order.first()?.element)))
-}
-
-/// Whether a statement's conditions may imply the candidate's predicate.
-fn may_be_read(candidate: &Candidate, facts: &RelationFacts) -> bool {
-    (candidate.predicate.as_ref()).is_none_or(|predicate| {
-        let is_part = |condition: &Condition| predicate.contains(&*condition.sql);
-        facts.conditions.iter().any(is_part)
-    })
-}
-
-/// Why a candidate is not even shown to the planner.
-fn refusal(candidate: &Candidate, table: &Table) -> Option<String> {
-    let serving = (table.indexes.iter()).find(|index| {
-        let predicate = index.predicate.as_deref();
-        candidate.is_served_by(&index.keys(), &index.columns(), predicate)
-    });
-    if let Some(index) = serving {
-        return Some(format!("index {} serves it already", index.name));
-    }
-    let wide = (candidate.keys.iter())
-        .filter_map(|key| key.element.attribute())
-        .find(|attribute| {
-            let narrow = (table.columns.get(attribute)).is_some_and(|column| column.narrow);
-            !narrow
-                && catalog::average_width(pg_sys::Oid::from(table.oid), *attribute) > MAX_KEY_WIDTH
-        })?;
-    let name = (table.columns.get(&wide)).map(|column| column.name.as_str());
-    Some(format!(
-        "values of column \"{}\" may be too long for a B-tree",
-        name.unwrap_or_default()
-    ))
-}
-
-/// Checks the command as the table's owner, in a security-restricted operation: whoever may
-/// read all statistics need not be able to read the table.
-fn define(ddl: &str, table: &Table) -> Result<(Rc<Hypothetical>, i64)> {
-    let owner = Surroundings {
-        role: Some(pg_sys::Oid::from(table.owner)),
-        settings: vec![("lock_timeout".to_owned(), settings::sandbox_lock_timeout())],
-    };
-    rolled_back(&owner, || match Hypothetical::define(ddl)? {
-        Defined::Index(index) => {
-            let size = index.size_bytes();
-            Ok((index, size))
-        }
-        Defined::Exists(name) => Err(Error::invalid_parameter(format!(
-            "relation \"{name}\" already exists"
-        ))),
-    })
-}
-
-/// What the statements of the workload write, and what the server counted beyond that.
-fn writes(
-    observed: &[Observed],
-    tables: &BTreeMap<u32, Table>,
-    hours: Option<f64>,
-) -> Result<Writes> {
-    let mut writes = Writes::default();
-    for observed in observed {
-        let statement = &observed.statement;
-        for write in &statement.base.writes {
-            let rows = statement.source.rows_per_call.unwrap_or(write.rows);
-            let above = catalog::ancestors(write.table);
-            for table in above.iter().chain([&write.table]).map(|oid| oid.to_u32()) {
-                writes.add(table, &write.kind, statement.weight() * rows);
-            }
-        }
-    }
-    let oids: Vec<u32> = tables.keys().copied().collect();
-    writes.add_counted(&counters::read(&oids)?, hours);
-    Ok(writes)
-}
-
-/// Weighted cost of keeping the index.
-fn upkeep(index: &Hypothetical, size: i64, writes: &Writes, costs: &PlannerCosts) -> f64 {
-    let kept = Kept {
-        table: index.definition.table.to_u32(),
-        columns: &index.mentioned_columns(),
-        share: index.selectivity(),
-        entries: 1.0,
-        pages: size as f64 / f64::from(pg_sys::BLCKSZ),
-    };
-    writes.upkeep(&kept, costs)
 }

@@ -8,13 +8,15 @@
 //!    is replaced. Under a storage budget this is done twice, by gain and by gain per byte.
 //! 3. *Refill*: where budget or number binds, each chosen index is taken out in turn and its
 //!    place given to others, as long as that saves.
-//! 4. *Drop* what no longer earns its place, and *rank* the rest by what each adds.
+//! 4. *Merge*: one index takes the place of two that are much alike.
+//! 5. *Drop* what no longer earns its place, and *rank* the rest by what each adds.
 //!
 //! When time is up the planner is not asked any more, and what is known already decides.
 
 #![forbid(unsafe_code)]
 
 mod greedy;
+mod merging;
 mod pruning;
 mod shortlist;
 
@@ -48,6 +50,8 @@ pub(crate) trait Oracle {
     fn upkeep(&self, candidate: usize) -> f64;
     /// Whether `other` can do all that `candidate` can.
     fn serves(&self, other: usize, candidate: usize) -> bool;
+    /// New candidates, or known ones, of which each does what both of these do.
+    fn merged(&mut self, a: usize, b: usize) -> Vec<usize>;
     /// Whether it stores columns besides its keys.
     fn is_covering(&self, candidate: usize) -> bool;
     /// Whether time is up.
@@ -66,6 +70,11 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    /// Whether something that would save may have to stay out.
+    fn is_bounded(&self) -> bool {
+        self.budget.is_some() || self.max_indexes.is_some()
+    }
+
     /// Share of a slow statement's cost that makes an index worth having whatever else runs.
     fn share_of_slow(&self) -> f64 {
         self.min_benefit.max(NOTEWORTHY)
@@ -125,18 +134,25 @@ const NEAR_RESIDUE: f64 = 1.25;
 
 /// Chooses.
 pub(crate) fn select(oracle: &mut dyn Oracle, limits: &Limits) -> Outcome {
-    let shortlist = Shortlist::new(oracle);
-    let mut best = Greedy::new(&shortlist, limits, By::Gain).run(oracle);
-    if limits.budget.is_some() {
-        let other = Greedy::new(&shortlist, limits, By::GainPerByte).run(oracle);
-        best = best.better(other);
-    }
-    if limits.budget.is_some() || limits.max_indexes.is_some() {
-        best = refill(oracle, &shortlist, limits, best);
-    }
+    let mut shortlist = Shortlist::new(oracle);
+    let best = search(oracle, &shortlist, limits);
     let complete = shortlist.complete && best.complete;
     let mut configuration = best.chosen;
     let mut rejected = best.rejected;
+    let merged = merging::merge(
+        oracle,
+        &mut shortlist,
+        limits,
+        &mut configuration,
+        &mut rejected,
+    );
+    if merged && limits.is_bounded() {
+        // There is room again.
+        let greedy = Greedy::new(&shortlist, limits, By::GainPerByte)
+            .starting_from(oracle, &configuration, None)
+            .run(oracle);
+        configuration = greedy.chosen;
+    }
     Pruning::new(oracle, &shortlist, limits, &configuration).run(
         oracle,
         &mut configuration,
@@ -154,6 +170,19 @@ pub(crate) fn select(oracle: &mut dyn Oracle, limits: &Limits) -> Outcome {
         rejected,
         complete,
     }
+}
+
+/// The best that greedy additions come to.
+fn search<'a>(oracle: &mut dyn Oracle, shortlist: &'a Shortlist, limits: &'a Limits) -> Greedy<'a> {
+    let mut best = Greedy::new(shortlist, limits, By::Gain).run(oracle);
+    if limits.budget.is_some() {
+        let other = Greedy::new(shortlist, limits, By::GainPerByte).run(oracle);
+        best = best.better(other);
+    }
+    if limits.is_bounded() {
+        best = refill(oracle, shortlist, limits, best);
+    }
+    best
 }
 
 /// Takes each chosen index out in turn and lets others have its place, as long as that saves.
@@ -174,7 +203,7 @@ fn refill<'a>(
             let greedy = Greedy::new(shortlist, limits, by);
             greedy
                 .with(Source::Known, Source::Known)
-                .starting_from(oracle, &without, candidate)
+                .starting_from(oracle, &without, Some(candidate))
                 .run(oracle)
         });
         let [first, second] = by;

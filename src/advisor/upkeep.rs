@@ -75,6 +75,17 @@ impl Writes {
         }
     }
 
+    /// Weighted cost of the entries made in an index that there is: what could be heap-only
+    /// without it is not counted.
+    pub(super) fn upkeep_of_existing(&self, index: &Kept<'_>, costs: &PlannerCosts) -> f64 {
+        let Some(writes) = self.tables.get(&index.table) else {
+            return 0.0;
+        };
+        let height = (index.pages.max(1.0).log2() / 8.0).ceil() as i32;
+        let rows = writes.inserted + writes.updated_in(index.columns);
+        rows * index.share * index.entries.max(1.0) * entry_upkeep(costs, index.pages, height)
+    }
+
     /// Weighted cost of keeping an index up to date.
     pub(super) fn upkeep(&self, index: &Kept<'_>, costs: &PlannerCosts) -> f64 {
         let Some(writes) = self.tables.get(&index.table) else {

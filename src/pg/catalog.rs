@@ -308,6 +308,32 @@ fn with_descendants(relation: pg_sys::Oid) -> Vec<pg_sys::Oid> {
     }
 }
 
+/// The name of a schema.
+pub(crate) fn schema_name(schema: pg_sys::Oid) -> Option<String> {
+    // SAFETY: a look-up that returns null for what is not there.
+    unsafe { owned(pg_sys::get_namespace_name(schema)) }
+}
+
+/// The unqualified name of a type.
+pub(crate) fn type_name(type_oid: pg_sys::Oid) -> Option<String> {
+    // SAFETY: a syscache look-up; the tuple's fixed part is a FormData_pg_type.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(
+            pg_sys::SysCacheIdentifier::TYPEOID as _,
+            pg_sys::Datum::from(type_oid),
+        );
+        if tuple.is_null() {
+            return None;
+        }
+        let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_type>();
+        let name = CStr::from_ptr((*form).typname.data.as_ptr())
+            .to_string_lossy()
+            .into_owned();
+        pg_sys::ReleaseSysCache(tuple);
+        Some(name)
+    }
+}
+
 /// How long ago the current database was created, restored or copied to this machine, by the
 /// file that `CREATE DATABASE` writes and nothing changes afterwards.
 pub(crate) fn database_age() -> Option<std::time::Duration> {

@@ -1,5 +1,7 @@
 //! Expressions as SQL.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
 
@@ -19,24 +21,39 @@ pub(crate) fn with_qualified_names<T>(work: impl FnOnce() -> T) -> Result<T> {
     rolled_back(&surroundings, || Ok(work()))
 }
 
-/// See [`with_qualified_names`], inside which this is to be called.
-pub(crate) fn sql(table: u32, node_text: &str) -> Option<Rc<str>> {
-    let text = CString::new(node_text).ok()?;
-    let table = pg_sys::Oid::from(table);
-    // SAFETY: the text was written by nodeToString in this process.
-    unsafe {
-        let name = pg_sys::get_rel_name(table);
-        if name.is_null() {
-            return None;
+/// Writes expressions inside one call of [`with_qualified_names`]. What the server finds out of a
+/// table's columns is kept, as a table may have many and be written of often.
+#[derive(Default)]
+pub(crate) struct Writer(RefCell<HashMap<u32, *mut pg_sys::List>>);
+
+impl Writer {
+    /// An expression, given as node text, as SQL.
+    pub(crate) fn sql(&self, table: u32, node_text: &str) -> Option<Rc<str>> {
+        let text = CString::new(node_text).ok()?;
+        let context = self.context(table)?;
+        // SAFETY: the text was written by nodeToString in this process; the context lives as long
+        // as the memory context that `with_qualified_names` is in.
+        unsafe {
+            let node = pg_sys::stringToNode(text.as_ptr());
+            let sql = pg_sys::deparse_expression(node.cast(), context, false, false);
+            CStr::from_ptr(sql).to_str().ok().map(Rc::from)
         }
-        let node = pg_sys::stringToNode(text.as_ptr());
-        let context = pg_sys::deparse_context_for(name, table);
-        let sql = CStr::from_ptr(pg_sys::deparse_expression(
-            node.cast(),
-            context,
-            false,
-            false,
-        ));
-        sql.to_str().ok().map(Rc::from)
+    }
+
+    fn context(&self, table: u32) -> Option<*mut pg_sys::List> {
+        if let Some(known) = self.0.borrow().get(&table) {
+            return Some(*known);
+        }
+        let oid = pg_sys::Oid::from(table);
+        // SAFETY: a look-up; the name is not null when it is used.
+        let context = unsafe {
+            let name = pg_sys::get_rel_name(oid);
+            if name.is_null() {
+                return None;
+            }
+            pg_sys::deparse_context_for(name, oid)
+        };
+        self.0.borrow_mut().insert(table, context);
+        Some(context)
     }
 }

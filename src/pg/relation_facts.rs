@@ -4,13 +4,17 @@
 
 mod clauses;
 mod elements;
+mod matches;
+mod obstacles;
 mod orders;
+mod patterns;
 
 use std::rc::Rc;
 
 use pgrx::pg_sys;
 
 use super::catalog;
+use super::operator_classes::{Classes, UsableClass};
 
 /// The facts of one relation in one query, free of pointers.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -31,6 +35,10 @@ pub(crate) struct RelationFacts {
     pub(crate) needed: Option<Vec<i16>>,
     /// Conditions that a partial index may have.
     pub(crate) conditions: Vec<Condition>,
+    /// Operators that indexes of other kinds could serve, under an OR or not.
+    pub(crate) matches: Vec<Match>,
+    /// Clauses that no index can serve as they are.
+    pub(crate) obstacles: Vec<Obstacle>,
 }
 
 impl RelationFacts {
@@ -51,6 +59,13 @@ impl RelationFacts {
         for arm in &mut self.or_arms {
             arm.retain_mut(|clause| write(&mut clause.element));
         }
+        self.matches.retain_mut(|found| write(&mut found.element));
+        self.obstacles.retain_mut(|found| match found {
+            Obstacle::PatternAnywhere { element, .. } | Obstacle::UnknownPattern { element } => {
+                write(element)
+            }
+            _ => true,
+        });
         for order in &mut self.orders {
             let whole = order
                 .iter_mut()
@@ -82,6 +97,12 @@ impl RelationFacts {
                 .iter()
                 .flatten()
                 .any(|column| is_text(&column.element))
+            || self.matches.iter().any(|found| is_text(&found.element))
+            || self.obstacles.iter().any(|found| match found {
+                Obstacle::PatternAnywhere { element, .. }
+                | Obstacle::UnknownPattern { element } => is_text(element),
+                _ => false,
+            })
     }
 }
 
@@ -112,6 +133,8 @@ pub(crate) struct Clause {
     pub(crate) element: Element,
     /// How it is compared.
     pub(crate) kind: ClauseKind,
+    /// The operator class it needs, as `CREATE INDEX` takes it; `None` for the default.
+    pub(crate) class: Option<Rc<str>>,
     /// Share of rows that pass, by the planner's estimate; `None` if it did not say.
     pub(crate) selectivity: Option<f64>,
 }
@@ -127,6 +150,70 @@ pub(crate) enum ClauseKind {
     Join,
     /// `<`, `<=`, `>=`, `>`, `IS NOT NULL`.
     Range,
+}
+
+/// An operator on a column or expression that an index of another kind than a B-tree could serve.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Match {
+    /// The column or expression.
+    pub(crate) element: Element,
+    /// The operator (or function), to tell it from others.
+    pub(crate) operator: u32,
+    /// What the index would be for.
+    pub(crate) purpose: Purpose,
+    /// Operator classes that serve it.
+    pub(crate) classes: Vec<UsableClass>,
+    /// Share of rows that pass, by the planner's estimate.
+    pub(crate) selectivity: Option<f64>,
+}
+
+/// What an index is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// An operator that B-trees do not know.
+    Search,
+    /// Equality as B-trees know it.
+    Equality,
+    /// An inequality as B-trees know it.
+    Range,
+    /// The order of distances.
+    Order,
+}
+
+/// Why no index can serve a clause as it is, where a person could change that.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Obstacle {
+    /// A pattern that looks for its text anywhere: `LIKE '%text%'`.
+    PatternAnywhere {
+        /// What is searched.
+        element: Element,
+        /// Whether it looks for one word.
+        word: bool,
+        /// Whether there is an operator class by which an index finds parts of words.
+        by_trigrams: bool,
+    },
+    /// A pattern that is not known, so that how many rows pass is a guess.
+    UnknownPattern {
+        /// What is searched.
+        element: Element,
+    },
+    /// `to_tsvector(column)`, whose configuration is a setting.
+    NoTextSearchConfiguration {
+        /// The columns.
+        columns: Vec<i16>,
+    },
+    /// An expression whose value may change though the row does not.
+    NotImmutable {
+        /// The columns.
+        columns: Vec<i16>,
+        /// The function that makes it so.
+        function: String,
+    },
+    /// `value = ANY (column)`
+    AnyOfColumn {
+        /// The array.
+        column: i16,
+    },
 }
 
 /// A condition that a partial index may have as its predicate: it holds for every row that the
@@ -184,7 +271,11 @@ pub(crate) unsafe fn read(
         {
             return None;
         }
-        let reader = Reader { root, rel };
+        let reader = Reader {
+            root,
+            rel,
+            classes: Classes::default(),
+        };
         let (tuples, pages) = size(rel);
         let mut facts = RelationFacts {
             table: (*entry).relid.to_u32(),
@@ -196,6 +287,7 @@ pub(crate) unsafe fn read(
         };
         reader.restrictions(&mut facts);
         reader.joins(&mut facts);
+        facts.matches.extend(reader.nearest());
         Some(facts)
     }
 }
@@ -246,4 +338,5 @@ unsafe fn is_partition_of_planned_table(
 struct Reader {
     root: *mut pg_sys::PlannerInfo,
     rel: *mut pg_sys::RelOptInfo,
+    classes: Classes,
 }

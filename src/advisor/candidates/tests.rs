@@ -1,12 +1,37 @@
+mod methods;
+
 use super::*;
+use crate::pg::relation_facts::{ClauseKind, Compared, Condition};
 use proptest::prelude::*;
+
+/// A B-tree on columns.
+fn ordered(keys: &[i16], included: &[i16]) -> Candidate {
+    Candidate {
+        table: 1,
+        method: IndexMethod::Btree,
+        keys: (keys.iter())
+            .map(|column| Key::ascending(Element::Column(*column)))
+            .collect(),
+        included: included.to_vec(),
+        predicate: None,
+        aim: Aim::Ordered,
+    }
+}
 
 /// Which columns may be stored, and how many values each has.
 struct Known(fn(i16) -> bool, Option<f64>);
 
 impl Knowledge for Known {
-    fn may_include(&self, attribute: i16) -> bool {
-        self.0(attribute)
+    fn most_bytes(&self, attribute: i16) -> Option<f64> {
+        self.0(attribute).then_some(8.0)
+    }
+
+    fn width(&self, _: i16) -> f64 {
+        8.0
+    }
+
+    fn correlation(&self, _: i16) -> Option<f64> {
+        None
     }
 
     fn distinct_values(&self, _: i16) -> Option<f64> {
@@ -21,6 +46,7 @@ fn clause(attribute: i16, kind: ClauseKind, selectivity: f64) -> Clause {
     Clause {
         element: Element::Column(attribute),
         kind,
+        class: None,
         selectivity: Some(selectivity),
     }
 }
@@ -113,25 +139,26 @@ fn hundreds_of_columns_make_a_bounded_number_of_candidates() {
         clauses: clauses.collect(),
         ..RelationFacts::default()
     };
-    assert!(keys_of(&facts).len() <= MAX_SEQUENCES);
+    assert!(keys_of(&facts).len() <= btree::MAX_SEQUENCES);
 }
 
 #[test]
 fn an_existing_index_serves_a_prefix_and_its_mirror_image() {
-    let candidate = Candidate {
-        table: 1,
-        keys: vec![Key::ascending(Element::Column(1))],
-        included: vec![],
-        predicate: None,
-    };
+    let candidate = ordered(&[1], &[]);
     let existing = [
         Key::ascending(Element::Column(1)),
         Key::ascending(Element::Column(2)),
     ];
-    assert!(candidate.is_served_by(&existing, &[1, 2], None));
+    let shape = |keys| Shape {
+        method: IndexMethod::Btree,
+        keys,
+        columns: &[1, 2],
+        predicate: None,
+    };
+    assert!(candidate.is_served_by(shape(&existing)));
     let mirrored = existing.clone().map(Key::turned_around);
-    assert!(candidate.is_served_by(&mirrored, &[1, 2], None));
-    assert!(!candidate.is_served_by(&existing[1..], &[2], None));
+    assert!(candidate.is_served_by(shape(&mirrored)));
+    assert!(!candidate.is_served_by(shape(&existing[1..])));
 }
 
 proptest! {
@@ -240,4 +267,24 @@ fn what_has_one_value_is_no_key() {
             .any(|candidate| candidate.keys == [Key::ascending(Element::Column(2))])
     );
     assert!(partial.all(|candidate| candidate.keys.len() == 1));
+}
+
+#[test]
+fn where_it_is_a_guess_how_many_rows_pass_no_order_alone_is_offered() {
+    let order = vec![SortColumn {
+        element: Element::Column(2),
+        descending: false,
+        nulls_first: false,
+    }];
+    let mut facts = RelationFacts {
+        clauses: vec![clause(1, ClauseKind::Equality, 0.01)],
+        orders: vec![order],
+        ..RelationFacts::default()
+    };
+    assert!(keys_of(&facts).contains(&vec![2]));
+    facts.obstacles.push(Obstacle::UnknownPattern {
+        element: Element::Column(3),
+    });
+    assert!(!keys_of(&facts).contains(&vec![2]));
+    assert!(keys_of(&facts).contains(&vec![1, 2]));
 }

@@ -154,10 +154,9 @@ impl<'a> Greedy<'a> {
         mut self,
         oracle: &mut dyn Oracle,
         configuration: &BTreeSet<usize>,
-        banned: usize,
+        banned: Option<usize>,
     ) -> Self {
-        self.open.remove(&banned);
-        for candidate in configuration {
+        for candidate in configuration.iter().chain(&banned) {
             self.open.remove(candidate);
         }
         for statement in 0..oracle.statements() {

@@ -52,6 +52,15 @@ impl Shortlist {
         shortlist
     }
 
+    /// Adds a candidate that was made later.
+    pub(super) fn admit(&mut self, oracle: &dyn Oracle, candidate: usize) {
+        for &statement in oracle.affected(candidate) {
+            self.reach.entry(candidate).or_default().insert(statement);
+            let candidates = self.of_statement.entry(statement).or_default();
+            candidates.insert(candidate);
+        }
+    }
+
     /// Statements and their candidates, so that what matters most has been seen when time is up.
     fn dearest_first(&self, oracle: &dyn Oracle) -> Vec<(usize, BTreeSet<usize>)> {
         let mut all: Vec<_> = by_statement(oracle).into_iter().collect();

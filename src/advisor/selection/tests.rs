@@ -13,6 +13,8 @@ struct Model {
     serves: Vec<(usize, usize)>,
     covering: Vec<usize>,
     slow: Vec<usize>,
+    merges: Vec<(usize, usize, usize)>,
+    later: usize,
     calls_left: usize,
 }
 
@@ -44,7 +46,7 @@ impl Oracle for Model {
             .collect()
     }
     fn candidates(&self) -> usize {
-        self.reach.len()
+        self.reach.len() - self.later
     }
     fn affected(&self, candidate: usize) -> &[usize] {
         &self.reach[candidate]
@@ -57,6 +59,13 @@ impl Oracle for Model {
     }
     fn serves(&self, other: usize, candidate: usize) -> bool {
         self.serves.contains(&(other, candidate))
+    }
+    fn merged(&mut self, a: usize, b: usize) -> Vec<usize> {
+        let pairs = self.merges.iter();
+        pairs
+            .filter(|m| (m.0, m.1) == (a, b) || (m.1, m.0) == (a, b))
+            .map(|m| m.2)
+            .collect()
     }
     fn is_covering(&self, candidate: usize) -> bool {
         self.covering.contains(&candidate)
@@ -77,6 +86,8 @@ fn model(base: &[f64], candidates: &[(&[usize], f64, f64)]) -> Model {
         serves: Vec::new(),
         covering: Vec::new(),
         slow: Vec::new(),
+        merges: Vec::new(),
+        later: 0,
         calls_left: usize::MAX,
     }
 }
@@ -212,4 +223,33 @@ fn a_slow_statement_gets_its_index_however_large_the_workload_is() {
     assert_eq!(picked(&select(&mut m, &OPEN)), Vec::<usize>::new());
     m.slow = vec![1, 2];
     assert_eq!(picked(&select(&mut m, &OPEN)), [0]);
+}
+
+/// Two candidates, and one that is made of both only when it is asked for.
+fn two_that_are_alike(merged_cost: f64) -> Model {
+    let mut m = model(
+        &[100.0, 100.0],
+        &[
+            (&[0], 1.0, 5.0),
+            (&[1], 1.0, 5.0),
+            (&[0, 1], merged_cost, 6.0),
+        ],
+    );
+    m.later = 1;
+    m.merges = vec![(0, 1, 2)];
+    m
+}
+
+#[test]
+fn one_index_takes_the_place_of_two_that_are_much_alike() {
+    let outcome = select(&mut two_that_are_alike(1.2), &OPEN);
+    assert_eq!(picked(&outcome), [2]);
+    assert_eq!(outcome.rejected.get(&0), Some(&Rejection::NoGain));
+}
+
+#[test]
+fn two_indexes_stay_where_one_would_do_less() {
+    let mut chosen = picked(&select(&mut two_that_are_alike(20.0), &OPEN));
+    chosen.sort_unstable();
+    assert_eq!(chosen, [0, 1]);
 }

@@ -3,11 +3,12 @@
 use pgrx::{PgList, pg_sys};
 
 use super::elements::{Operand, without_relabels};
+use super::matches::is_starts_with;
 use super::{Clause, ClauseKind, Compared, Condition, Element, Reader, RelationFacts};
 use crate::pg::compat::tag;
 
 /// Strategy number of equality in B-tree operator families.
-const EQUAL: i32 = pg_sys::BTEqualStrategyNumber as i32;
+pub(super) const EQUAL: i32 = pg_sys::BTEqualStrategyNumber as i32;
 
 impl Reader {
     pub(super) unsafe fn restrictions(&self, facts: &mut RelationFacts) {
@@ -17,13 +18,29 @@ impl Reader {
             for info in list.iter_ptr() {
                 facts.conditions.extend(self.condition(info));
                 if (*info).orclause.is_null() {
-                    facts
-                        .clauses
-                        .extend(self.clause((*info).clause.cast(), selectivity(info)));
+                    let clauses = self.part(info, facts);
+                    facts.clauses.extend(clauses);
                 } else {
-                    self.or_arms((*info).orclause.cast(), &mut facts.or_arms);
+                    self.or_arms((*info).orclause.cast(), facts);
                 }
             }
+        }
+    }
+
+    /// The clauses of `info` for B-trees; what else is to be said of it goes into `facts`.
+    unsafe fn part(
+        &self,
+        info: *mut pg_sys::RestrictInfo,
+        facts: &mut RelationFacts,
+    ) -> Vec<Clause> {
+        // SAFETY: info is a RestrictInfo.
+        unsafe {
+            let clause: *mut pg_sys::Node = (*info).clause.cast();
+            facts
+                .matches
+                .extend(self.matches(clause, selectivity(info)));
+            facts.obstacles.extend(self.obstacle(clause));
+            self.clause(clause, selectivity(info))
         }
     }
 
@@ -89,7 +106,7 @@ impl Reader {
     }
 
     /// Clauses under an OR: each arm is a RestrictInfo or an AND of them.
-    unsafe fn or_arms(&self, clause: *mut pg_sys::Node, arms: &mut Vec<Vec<Clause>>) {
+    unsafe fn or_arms(&self, clause: *mut pg_sys::Node, facts: &mut RelationFacts) {
         // SAFETY: the planner builds orclause as a BoolExpr over RestrictInfos and ANDs of them.
         unsafe {
             if tag(clause) != pg_sys::NodeTag::T_BoolExpr {
@@ -98,24 +115,28 @@ impl Reader {
             let list = PgList::<pg_sys::Node>::from_pg((*clause.cast::<pg_sys::BoolExpr>()).args);
             for arm in list.iter_ptr() {
                 let mut found = Vec::new();
-                self.arm(arm, &mut found);
-                arms.push(found);
+                self.arm(arm, &mut found, facts);
+                facts.or_arms.push(found);
             }
         }
     }
 
-    unsafe fn arm(&self, node: *mut pg_sys::Node, found: &mut Vec<Clause>) {
+    unsafe fn arm(
+        &self,
+        node: *mut pg_sys::Node,
+        found: &mut Vec<Clause>,
+        facts: &mut RelationFacts,
+    ) {
         // SAFETY: see `or_arms`.
         unsafe {
             match tag(node) {
                 pg_sys::NodeTag::T_RestrictInfo => {
-                    let info = node.cast::<pg_sys::RestrictInfo>();
-                    found.extend(self.clause((*info).clause.cast(), selectivity(info)));
+                    found.extend(self.part(node.cast(), facts));
                 }
                 pg_sys::NodeTag::T_BoolExpr => {
                     let args = (*node.cast::<pg_sys::BoolExpr>()).args;
                     for part in PgList::<pg_sys::Node>::from_pg(args).iter_ptr() {
-                        self.arm(part, found);
+                        self.arm(part, found, facts);
                     }
                 }
                 _ => {}
@@ -132,13 +153,21 @@ impl Reader {
         let one = |(element, kind): (Element, ClauseKind)| Clause {
             element,
             kind,
+            class: None,
             selectivity,
         };
         let equal = |element: Element| (element, ClauseKind::Equality);
         // SAFETY: the fields of each node type as primnodes.h defines them.
         unsafe {
             let found = match tag(clause) {
-                pg_sys::NodeTag::T_OpExpr => self.comparison(clause.cast()),
+                pg_sys::NodeTag::T_OpExpr => match self.comparison(clause.cast()) {
+                    None => {
+                        let found = self.sides(clause.cast());
+                        let prefix = found.and_then(|found| self.prefix(found, selectivity));
+                        return prefix.into_iter().collect();
+                    }
+                    found => found,
+                },
                 pg_sys::NodeTag::T_ScalarArrayOpExpr => self
                     .any_of(clause.cast())
                     .map(|element| (element, ClauseKind::In)),
@@ -156,6 +185,9 @@ impl Reader {
                     .map(equal),
                 pg_sys::NodeTag::T_BoolExpr => self.negated(clause.cast()).map(equal),
                 pg_sys::NodeTag::T_RowCompareExpr => return self.row_comparison(clause.cast()),
+                pg_sys::NodeTag::T_FuncExpr if has_support(clause.cast()) => {
+                    return self.function(clause.cast(), selectivity);
+                }
                 _ if pg_sys::exprType(clause) == pg_sys::BOOLOID => self.element(clause).map(equal),
                 _ => None,
             };
@@ -177,25 +209,31 @@ impl Reader {
 
     /// `column op other` or `other op column`, where `other` holds no column of this relation.
     unsafe fn comparison(&self, clause: *mut pg_sys::OpExpr) -> Option<(Element, ClauseKind)> {
-        // SAFETY: args has two elements for a binary operator.
+        // SAFETY: clause is a valid expression.
         unsafe {
-            let args = PgList::<pg_sys::Node>::from_pg((*clause).args);
-            let (left, right) = (args.get_ptr(0)?, args.get_ptr(1)?);
-            let (operand, other, operator) = match (self.operand(left), self.operand(right)) {
-                (Some(operand), None) => (operand, right, (*clause).opno),
-                (None, Some(operand)) => (operand, left, pg_sys::get_commutator((*clause).opno)),
-                _ => return None,
-            };
-            if self.mentions_this_relation(other) || pg_sys::contain_volatile_functions(other) {
-                return None;
-            }
-            let join = pg_sys::contain_var_clause(other);
-            let kind = match (strategy(&operand, operator)?, join) {
+            let found = self.sides(clause)?;
+            let join = pg_sys::contain_var_clause(found.other);
+            let kind = match (strategy(&found.operand, found.operator)?, join) {
                 (EQUAL, false) => ClauseKind::Equality,
                 (EQUAL, true) => ClauseKind::Join,
                 _ => ClauseKind::Range,
             };
-            Some((operand.element, kind))
+            Some((found.operand.element, kind))
+        }
+    }
+
+    /// A function that an index may serve by its arguments: not one to be indexed by its result.
+    unsafe fn function(
+        &self,
+        clause: *mut pg_sys::FuncExpr,
+        selectivity: Option<f64>,
+    ) -> Vec<Clause> {
+        // SAFETY: clause is a valid expression.
+        unsafe {
+            let start = is_starts_with((*clause).funcid)
+                .then(|| self.starts_with(clause, selectivity))
+                .flatten();
+            start.into_iter().collect()
         }
     }
 
@@ -219,13 +257,14 @@ impl Reader {
                 .map(|element| Clause {
                     element,
                     kind: ClauseKind::Range,
+                    class: None,
                     selectivity: None,
                 })
                 .collect()
         }
     }
 
-    unsafe fn mentions_this_relation(&self, node: *mut pg_sys::Node) -> bool {
+    pub(super) unsafe fn mentions_this_relation(&self, node: *mut pg_sys::Node) -> bool {
         // SAFETY: node is a valid expression.
         unsafe {
             let mut set: *mut pg_sys::Bitmapset = std::ptr::null_mut();
@@ -236,10 +275,25 @@ impl Reader {
 }
 
 /// The B-tree strategy number of `operator` in the default operator class of its operand.
-unsafe fn strategy(operand: &Operand, operator: pg_sys::Oid) -> Option<i32> {
+pub(super) fn strategy(operand: &Operand, operator: pg_sys::Oid) -> Option<i32> {
+    strategy_for(operator, operand.type_oid)
+}
+
+/// Whether `operator` is the equality by which B-trees find values of a type.
+pub(super) fn is_equality(operator: pg_sys::Oid, type_oid: pg_sys::Oid) -> bool {
+    strategy_for(operator, type_oid) == Some(EQUAL)
+}
+
+/// Whether the planner can derive index conditions from a function.
+unsafe fn has_support(clause: *mut pg_sys::FuncExpr) -> bool {
+    // SAFETY: a catalog look-up.
+    unsafe { pg_sys::get_func_support((*clause).funcid) != pg_sys::InvalidOid }
+}
+
+fn strategy_for(operator: pg_sys::Oid, type_oid: pg_sys::Oid) -> Option<i32> {
     // SAFETY: catalog look-ups.
     unsafe {
-        let class = pg_sys::GetDefaultOpClass(operand.type_oid, pg_sys::BTREE_AM_OID);
+        let class = pg_sys::GetDefaultOpClass(type_oid, pg_sys::BTREE_AM_OID);
         if class == pg_sys::InvalidOid || operator == pg_sys::InvalidOid {
             return None;
         }

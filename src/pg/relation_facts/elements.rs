@@ -12,6 +12,7 @@ use crate::pg::compat::{self, tag};
 pub(super) struct Operand {
     pub(super) element: Element,
     pub(super) type_oid: pg_sys::Oid,
+    pub(super) collation: pg_sys::Oid,
 }
 
 impl Reader {
@@ -27,6 +28,7 @@ impl Reader {
             Some(Operand {
                 element,
                 type_oid: pg_sys::exprType(node),
+                collation: pg_sys::exprCollation(node),
             })
         }
     }
@@ -104,7 +106,7 @@ impl Reader {
         }
     }
 
-    unsafe fn is_of_columns_alone(&self, node: *mut pg_sys::Node) -> bool {
+    pub(super) unsafe fn is_of_columns_alone(&self, node: *mut pg_sys::Node) -> bool {
         // SAFETY: as above.
         unsafe {
             let found = variables(node);

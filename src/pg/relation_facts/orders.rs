@@ -2,8 +2,10 @@
 
 use pgrx::{PgList, pg_sys};
 
-use super::{Clause, ClauseKind, Element, Reader, RelationFacts, SortColumn};
+use super::elements::Operand;
+use super::{Clause, ClauseKind, Element, Match, Purpose, Reader, RelationFacts, SortColumn};
 use crate::pg::compat;
+use crate::pg::operator_classes::{self, IndexMethod};
 
 impl Reader {
     /// Join clauses of this relation: general ones, and those implied by equivalence classes.
@@ -15,16 +17,21 @@ impl Reader {
                 facts
                     .clauses
                     .extend(self.clause((*info).clause.cast(), None));
+                facts
+                    .matches
+                    .extend(self.matches((*info).clause.cast(), None));
             }
             let classes = PgList::<pg_sys::EquivalenceClass>::from_pg((*self.root).eq_classes);
             for class in classes.iter_ptr() {
                 if (*class).ec_has_const || (*class).ec_has_volatile {
                     continue;
                 }
-                if let Some(element) = self.joined_element(class) {
+                if let Some(operand) = self.joined(class) {
+                    facts.matches.extend(hashed(&operand));
                     facts.clauses.push(Clause {
-                        element,
+                        element: operand.element,
                         kind: ClauseKind::Join,
+                        class: None,
                         selectivity: None,
                     });
                 }
@@ -33,22 +40,37 @@ impl Reader {
     }
 
     /// What of this relation `class` makes equal to something of another relation.
-    unsafe fn joined_element(&self, class: *mut pg_sys::EquivalenceClass) -> Option<Element> {
+    unsafe fn joined(&self, class: *mut pg_sys::EquivalenceClass) -> Option<Operand> {
         // SAFETY: ec_members holds EquivalenceMembers with their relids.
         unsafe {
             let elsewhere = !pg_sys::bms_is_subset((*class).ec_relids, (*self.rel).relids);
-            elsewhere.then(|| self.member_element(class)).flatten()
+            let member = elsewhere.then(|| self.member(class)).flatten()?;
+            self.operand((*member).em_expr.cast())
         }
     }
 
-    /// The column or expression of this relation among the members of `class`.
+    /// The column or expression of this relation among the members of `class`; no distance, by
+    /// which indexes of other kinds sort.
     unsafe fn member_element(&self, class: *mut pg_sys::EquivalenceClass) -> Option<Element> {
-        // SAFETY: see `joined_element`.
+        // SAFETY: the member's expression is valid.
+        unsafe {
+            let expression: *mut pg_sys::Node = (*self.member(class)?).em_expr.cast();
+            let is_distance = compat::tag(expression) == pg_sys::NodeTag::T_OpExpr
+                && operator_classes::is_distance((*expression.cast::<pg_sys::OpExpr>()).opno);
+            (!is_distance).then(|| self.element(expression)).flatten()
+        }
+    }
+
+    /// The member of `class` that is made of this relation alone.
+    pub(super) unsafe fn member(
+        &self,
+        class: *mut pg_sys::EquivalenceClass,
+    ) -> Option<*mut pg_sys::EquivalenceMember> {
+        // SAFETY: see `joined`.
         unsafe {
             PgList::<pg_sys::EquivalenceMember>::from_pg((*class).ec_members)
                 .iter_ptr()
-                .filter(|member| pg_sys::bms_equal((**member).em_relids, (*self.rel).relids))
-                .find_map(|member| self.element((*member).em_expr.cast()))
+                .find(|member| pg_sys::bms_equal((**member).em_relids, (*self.rel).relids))
         }
     }
 
@@ -118,4 +140,16 @@ impl Reader {
             Some(needed)
         }
     }
+}
+
+/// A hash index on what is joined by equality.
+fn hashed(operand: &Operand) -> Option<Match> {
+    let class = operator_classes::default_class(IndexMethod::Hash, operand.type_oid)?;
+    Some(Match {
+        element: operand.element.clone(),
+        operator: 0,
+        purpose: Purpose::Equality,
+        classes: vec![class],
+        selectivity: None,
+    })
 }
