@@ -6,6 +6,7 @@
 pub(crate) mod bound;
 pub(crate) mod catalog;
 pub(crate) mod clock;
+pub(crate) mod clustered_values;
 pub(crate) mod code_guard;
 pub(crate) mod column_order;
 pub(crate) mod compat;

@@ -336,19 +336,30 @@ fn civil(days: i64) -> (i64, i64, i64) {
 ///
 /// Numbers have none. A shape spans a factor of ten, and the operator is not known here: put into
 /// `=` any number of that size would be a made-up value, put into `>` it would decide between
-/// all rows and none where the planner assumes a third. Texts have none without wildcards, for
-/// the same reason.
+/// all rows and none where the planner assumes a third. Texts have none without `%`, for the
+/// same reason; one with it is the pattern of a `LIKE`.
 pub(crate) fn stand_in(shape: &Shape, now_microseconds: i64) -> Option<String> {
     match shape {
         Shape::Boolean(value) => Some(if *value { "t" } else { "f" }.to_owned()),
         Shape::Moment { seconds } => {
             timestamp_text(now_microseconds.checked_add(seconds.checked_mul(SECOND)?)?)
         }
-        Shape::Text { pattern } if pattern.iter().any(|mark| b"%_".contains(mark)) => {
-            String::from_utf8(pattern.clone()).ok()
-        }
+        Shape::Text { pattern } if pattern.contains(&b'%') => Some(
+            pattern
+                .iter()
+                .zip(LETTERS.iter().cycle())
+                .map(letter)
+                .collect(),
+        ),
         Shape::Text { .. } | Shape::Number { .. } | Shape::Array { .. } | Shape::Opaque => None,
     }
+}
+
+/// What stands for the characters of a pattern: no word, but as many different parts as one has.
+const LETTERS: &[u8] = b"tnesiraolduchmgpyfbwvkxjqz";
+
+fn letter((mark, letter): (&u8, &u8)) -> char {
+    char::from(if b"%_".contains(mark) { *mark } else { *letter })
 }
 
 /// Also read as a date or a timestamp without time zone, which drop what they do not hold.

@@ -10,6 +10,7 @@ use super::scope::Scope;
 use super::size::{self, Leaf, Method};
 use crate::error::Result;
 use crate::pg::catalog;
+use crate::pg::clustered_values;
 use crate::pg::index_definition::IndexDefinition;
 use crate::pg::index_info::{self, PlannerRelation};
 use crate::pg::plan;
@@ -34,6 +35,8 @@ pub(crate) struct Hypothetical {
     restrictions: Vec<Restriction>,
     /// What a look at the table says of the keys.
     sampled: Option<Sampled>,
+    /// For each key, the number of its values where ANALYZE is known to miscount them.
+    counted: Vec<Option<f64>>,
 }
 
 impl Drop for Hypothetical {
@@ -70,6 +73,9 @@ impl Hypothetical {
         let statistics_of = index_info::statistics_columns(&definition);
         let restrictions = predicate::restrictions(&definition);
         let sampled = sampled_keys::sample(&definition);
+        let counted = (definition.keys.iter())
+            .map(|key| clustered_values::count_once(definition.table, key.attribute))
+            .collect();
         Ok(Self {
             oid: unused_oid(),
             definition,
@@ -78,6 +84,7 @@ impl Hypothetical {
             statistics_of,
             restrictions,
             sampled,
+            counted,
         })
     }
 
@@ -137,6 +144,11 @@ impl Hypothetical {
     /// What a look at the table says of key `position`.
     pub(super) fn sampled(&self, position: usize) -> Option<&SampledKey> {
         self.sampled.as_ref()?.keys.get(position)
+    }
+
+    /// The number of values of key `position`, where it was counted.
+    pub(super) fn counted_values(&self, position: usize) -> Option<f64> {
+        self.counted.get(position).copied().flatten()
     }
 
     /// The column whose statistics describe key `position`.

@@ -144,6 +144,10 @@ fn input(
         }
         let attribute = index.statistics_of(position);
         let mut column = column(attribute, stored_type(key));
+        if let Some(counted) = index.counted_values(position) {
+            let indexed = btree::distinct_in_part(counted, part.rows, part.share);
+            column.distinct = column.distinct.max(indexed);
+        }
         // How unequal the shares are matters to the number of combinations only, and a predicate
         // on the column itself changes them.
         let matters = definition.keys.len() > 1 || index.method != Method::Btree;

@@ -15,6 +15,9 @@ const BOOLEAN: &[u32] = &[16];
 /// OIDs of types date, timestamp and timestamptz: elsewhere a moment may stand for any text.
 const MOMENTS: &[u32] = &[1082, 1114, 1184];
 
+/// OIDs of types text, bpchar and varchar, and unknown.
+const TEXTS: &[u32] = &[25, 1042, 1043, 705];
+
 /// What can be given for the parameters of one execution; `now` is the moment of planning, in
 /// microseconds since 2000.
 pub(super) fn given(parameters: &[Parameter], now: i64) -> GivenSet {
@@ -32,14 +35,13 @@ fn one(parameter: &Parameter, now: i64) -> Option<Given> {
             bytes: bytes.clone(),
         }),
         Kept::Shape(shape) => {
-            // The shapes of texts and numbers would be made-up values: the planner's own guess
-            // for an unknown one is better.
+            // The shapes of numbers would be made-up values, as those of texts that are not
+            // patterns: the planner's own guess for an unknown one is better.
             let types = match shape {
                 Shape::Boolean(_) => BOOLEAN,
                 Shape::Moment { .. } => MOMENTS,
-                Shape::Number { .. } | Shape::Text { .. } | Shape::Array { .. } | Shape::Opaque => {
-                    return None;
-                }
+                Shape::Text { .. } => TEXTS,
+                Shape::Number { .. } | Shape::Array { .. } | Shape::Opaque => return None,
             };
             stand_in(shape, now).map(|text| Given::Text { text, types })
         }
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn of_shapes_only_booleans_and_moments_are_values() {
+    fn of_shapes_only_booleans_moments_and_patterns_are_values() {
         let parameter = |number, shape| Parameter {
             number,
             type_oid: 0,
@@ -197,6 +199,12 @@ mod tests {
                     5,
                     Shape::Text {
                         pattern: b"xx%".to_vec(),
+                    },
+                ),
+                parameter(
+                    7,
+                    Shape::Text {
+                        pattern: b"xx_".to_vec(),
                     },
                 ),
                 parameter(
@@ -218,6 +226,7 @@ mod tests {
             GivenSet::from([
                 (1, text("t", BOOLEAN)),
                 (2, text("2000-01-02 00:00:00+00", MOMENTS)),
+                (5, text("tn%", TEXTS)),
             ])
         );
     }

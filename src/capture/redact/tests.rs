@@ -284,7 +284,11 @@ fn stand_ins_exist_only_where_they_are_no_guess() {
     assert_eq!(moment(-3000 * 365), None);
     assert_eq!(stand_in(&Shape::Moment { seconds: i64::MAX }, NOW), None);
     assert_eq!(stand_in(&Shape::Boolean(true), NOW).as_deref(), Some("t"));
-    assert_eq!(stand_in(&pattern("xx%"), NOW).as_deref(), Some("xx%"));
+    assert_eq!(
+        stand_in(&pattern("%xx_xx%"), NOW).as_deref(),
+        Some("%ne_ir%")
+    );
+    assert_eq!(stand_in(&pattern("xx_xx"), NOW), None);
     for shape in [
         pattern("xx"),
         number(false, 7),
