@@ -46,9 +46,11 @@ report_load() {
 report_hand() {
     sql results <<-SQL
 		SELECT name AS "made by hand", purpose AS "what for", kind, verdict,
-		       CASE WHEN verdict = 'missed' THEN format('%s: cost -%s %%', query, to_char(100 * share, 'FM990.0')) END AS "would lower"
+		       CASE WHEN verdict IN ('missed', 'small')
+		            THEN format('%s: cost -%s %%; workload -%s %%; it took %s ms', query, to_char(100 * share, 'FM990.0'),
+		                        to_char(100 * of_workload, 'FM990.00'), to_char(before, 'FM9,990.0')) END AS "would lower"
 		FROM hand WHERE system = '$1'
-		ORDER BY array_position('{found,bettered,idle,missed}', verdict), name;
+		ORDER BY array_position('{found,bettered,idle,small,missed}', verdict), name;
 	SQL
 }
 
@@ -63,10 +65,10 @@ report_all() {
 	SQL
     say
     values results <<-'SQL'
-		SELECT '| system | rows | queries faster by 2x or more | indexes advised | made by hand | found | bettered | idle | missed |'
-		UNION ALL SELECT '|---|---|---|---|---|---|---|---|---|';
-		SELECT format('| %s | %s million | %s of %s | %s, %s | %s | %s | %s | %s | %s |', system, round(rows / 1e6, 1),
-		              c.faster, c.queries, a.indexes, pg_size_pretty(coalesce(a.bytes, 0)), h.indexes, h.found, h.bettered, h.idle, h.missed)
+		SELECT '| system | rows | queries faster by 2x or more | indexes advised | made by hand | found | bettered | idle | small | missed |'
+		UNION ALL SELECT '|---|---|---|---|---|---|---|---|---|---|';
+		SELECT format('| %s | %s million | %s of %s | %s, %s | %s | %s | %s | %s | %s | %s |', system, round(rows / 1e6, 1),
+		              c.faster, c.queries, a.indexes, pg_size_pretty(coalesce(a.bytes, 0)), h.indexes, h.found, h.bettered, h.idle, h.small, h.missed)
 		FROM systems
 		JOIN LATERAL (SELECT count(*) AS queries, count(*) FILTER (WHERE ratio >= 2) AS faster
 		              FROM comparison WHERE comparison.system = systems.system) AS c ON true
@@ -76,6 +78,7 @@ report_all() {
 		                     count(*) FILTER (WHERE verdict = 'found') AS found,
 		                     count(*) FILTER (WHERE verdict = 'bettered') AS bettered,
 		                     count(*) FILTER (WHERE verdict = 'idle') AS idle,
+		                     count(*) FILTER (WHERE verdict = 'small') AS small,
 		                     count(*) FILTER (WHERE verdict = 'missed') AS missed
 		              FROM hand WHERE hand.system = systems.system) AS h ON true
 		ORDER BY position;
@@ -85,6 +88,9 @@ report_all() {
 		found     an equal or a wider index was advised
 		bettered  no query would cost 1 % less with it, as the advised ones are there
 		idle      no query would cost 1 % less with it, even if no other index was there
+		small     some query would, but all of it is less than 1 % of what the workload cost at the
+		          start (min_benefit), and no tenth of a query that took over 100 ms
+		          (pgopt.slow_statement_warning): the columns at the right say how much
 		missed    some query would
 	WORDS
 }

@@ -21,7 +21,11 @@ CREATE TABLE captured (system text, phase text, p95 float8);
 CREATE TABLE advice (system text, rank int, ddl text, steps text[], benefit float8, size_bytes bigint);
 
 -- share: by how much of its cost the index would make the query cheaper.
-CREATE TABLE hand (system text, name text, purpose text, kind text, verdict text, query text, share float8);
+CREATE TABLE judged (
+    system text, name text, purpose text, kind text, verdict text, query text, share float8,
+    -- Shares of what the whole workload and that query cost at the start.
+    of_workload float8, of_query float8
+);
 
 CREATE VIEW medians AS
 SELECT system, phase, query, percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) AS ms
@@ -34,6 +38,14 @@ FROM queries q
 JOIN costs c ON c.system = q.system AND c.query = q.query
 JOIN medians b ON b.system = q.system AND b.query = q.query AND b.phase = 'before'
 JOIN medians a ON a.system = q.system AND a.query = q.query AND a.phase = 'after';
+
+-- Small: what pgopt leaves out on purpose. It would save less than min_benefit of the workload, and
+-- no tenth of a query that is slow by itself.
+CREATE VIEW hand AS
+SELECT j.system, j.name, j.purpose, j.kind, j.query, j.share, j.of_workload, c.before,
+       CASE WHEN j.verdict = 'missed' AND j.of_workload < 0.01 AND (c.before <= 100 OR j.of_query < 0.1) THEN 'small'
+            ELSE j.verdict END AS verdict
+FROM judged j JOIN comparison c USING (system, query);
 
 CREATE VIEW load_p95 AS
 SELECT system,

@@ -104,7 +104,13 @@ SELECT h.name, h.purpose, h.kind,
             WHEN now.share > 0.01 THEN 'missed'
             WHEN bare.share > 0.01 THEN 'bettered'
             ELSE 'idle' END AS verdict,
-       now.query, now.share
+       now.query, now.share,
+       -- What it would save of what everything cost at the start, and of what that query did.
+       (SELECT sum(b.cost - w.cost) FROM bench.with_hand w JOIN bench.base b USING (bare, query)
+        WHERE w.name = h.name AND NOT w.bare)
+       / (SELECT sum(cost) FROM bench.base WHERE base.bare) AS of_workload,
+       now.share * (SELECT max(cost) FILTER (WHERE NOT b.bare) / max(cost) FILTER (WHERE b.bare)
+                    FROM bench.base b WHERE b.query = now.query) AS of_query
 FROM bench.hand h
 JOIN bench.shares now ON now.name = h.name AND NOT now.bare
 JOIN bench.shares bare ON bare.name = h.name AND bare.bare;

@@ -149,8 +149,8 @@ judge_hand_indexes() {
     load_texts "$system"
     sql "$system" -f "$SEEDS/verdicts.sql"
     values "$system" -c \
-        "COPY (SELECT '$system', name, purpose, kind, verdict, query, share FROM bench.verdicts) TO STDOUT" |
-        sql results -c '\copy hand FROM STDIN'
+        "COPY (SELECT '$system', name, purpose, kind, verdict, query, share, of_workload, of_query FROM bench.verdicts) TO STDOUT" |
+        sql results -c '\copy judged FROM STDIN'
     values "$system" -c "COPY (SELECT '$system', query, max(cost) FILTER (WHERE bare), max(cost) FILTER (WHERE NOT bare)
         FROM bench.base GROUP BY query) TO STDOUT" | sql results -c '\copy costs FROM STDIN'
 }

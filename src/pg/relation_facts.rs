@@ -111,7 +111,7 @@ impl RelationFacts {
 pub(crate) enum Element {
     /// A column, by attribute number.
     Column(i16),
-    /// An immutable expression over columns of the relation: [`NodeText`] at first, SQL after
+    /// An immutable expression over columns of the relation: a node tree as text at first, SQL after
     /// [`RelationFacts::write_sql`].
     Expression(Rc<str>),
 }
@@ -220,7 +220,7 @@ pub(crate) enum Obstacle {
 /// statement reads, whatever the parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Condition {
-    /// [`NodeText`] at first, SQL after [`RelationFacts::write_sql`].
+    /// a node tree as text at first, SQL after [`RelationFacts::write_sql`].
     pub(crate) sql: Rc<str>,
     /// Columns it mentions.
     pub(crate) columns: Vec<i16>,
