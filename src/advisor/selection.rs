@@ -5,7 +5,8 @@
 //! 2. *Greedy* over the whole workload: the candidate that saves most, net of what keeping it
 //!    costs the writes, is added. Gains are asked for only where they could matter: no statement
 //!    gets cheaper than it was with all candidates. A chosen index that a new one serves as well
-//!    is replaced. Under a storage budget this is done twice, by gain and by gain per byte.
+//!    is replaced. What is of use together only, as on the two sides of an OR, is added together.
+//!    Under a storage budget this is done twice, by gain and by gain per byte.
 //! 3. *Refill*: where budget or number binds, each chosen index is taken out in turn and its
 //!    place given to others, as long as that saves.
 //! 4. *Merge*: one index takes the place of two that are much alike.

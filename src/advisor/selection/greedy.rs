@@ -175,8 +175,16 @@ impl<'a> Greedy<'a> {
         self.sum = weighted(oracle, &self.costs);
         self.size = self.chosen.iter().map(|&chosen| oracle.size(chosen)).sum();
         self.hope(oracle, &(0..oracle.statements()).collect());
-        while let Some(candidate) = self.best(oracle) {
-            self.add(oracle, candidate);
+        loop {
+            while let Some(candidate) = self.best(oracle) {
+                self.add(oracle, candidate);
+            }
+            let Some(bundle) = self.best_bundle(oracle) else {
+                break;
+            };
+            for candidate in bundle {
+                self.add(oracle, candidate);
+            }
         }
         let upkeep: f64 = (self.chosen.iter())
             .map(|&candidate| oracle.upkeep(candidate))
@@ -226,6 +234,57 @@ impl<'a> Greedy<'a> {
                 })
                 .map(|(candidate, _)| *candidate);
         }
+    }
+
+    /// Candidates that are worth adding together, where none is alone. What a bundle saves is
+    /// known from the plan that it comes from.
+    fn best_bundle(&self, oracle: &dyn Oracle) -> Option<BTreeSet<usize>> {
+        let missing = |bundle: &BTreeSet<usize>| -> Option<BTreeSet<usize>> {
+            let missing: BTreeSet<usize> = bundle.difference(&self.chosen).copied().collect();
+            let open = missing.iter().all(|index| self.open.contains_key(index));
+            (open && missing.len() > 1).then_some(missing)
+        };
+        (self.shortlist.bundles.iter())
+            .filter_map(missing)
+            .filter(|bundle| self.has_room_for(oracle, bundle))
+            .filter_map(|bundle| Some((self.net_of(oracle, &bundle)?, bundle)))
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, bundle)| bundle)
+    }
+
+    fn has_room_for(&self, oracle: &dyn Oracle, bundle: &BTreeSet<usize>) -> bool {
+        let size: f64 = bundle.iter().map(|&index| oracle.size(index)).sum();
+        (self.limits.max_indexes).is_none_or(|most| self.chosen.len() + bundle.len() <= most)
+            && (self.limits.budget).is_none_or(|budget| self.size + size <= budget)
+    }
+
+    /// What a bundle saves, if it is worth having.
+    fn net_of(&self, oracle: &dyn Oracle, bundle: &BTreeSet<usize>) -> Option<f64> {
+        let with: BTreeSet<usize> = self.chosen.union(bundle).copied().collect();
+        let statements: BTreeSet<usize> = (bundle.iter())
+            .flat_map(|index| {
+                self.open
+                    .get(index)
+                    .into_iter()
+                    .flat_map(|open| &open.gains)
+            })
+            .map(|gain| gain.statement)
+            .collect();
+        let gains = (statements.into_iter())
+            .map(|statement| Gain {
+                statement,
+                value: self.saving(statement, oracle.range(statement, &with).1),
+                state: State::Known,
+            })
+            .filter(|gain| gain.value > 0.0)
+            .collect();
+        let mut together = Open { gains, gross: 0.0 };
+        together.sum_up(oracle);
+        let upkeep: f64 = bundle.iter().map(|&index| oracle.upkeep(index)).sum();
+        let net = together.gross - upkeep;
+        let enough =
+            net >= self.limits.min_benefit * self.base || self.speeds_up(oracle, &together);
+        (net > 0.0 && enough).then_some(net)
     }
 
     /// Whether the limits have room for it; if not, that is why it is rejected.

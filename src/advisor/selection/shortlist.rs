@@ -19,6 +19,9 @@ pub(super) struct Shortlist {
     pub(super) reach: BTreeMap<usize, BTreeSet<usize>>,
     /// The same by statement.
     pub(super) of_statement: BTreeMap<usize, BTreeSet<usize>>,
+    /// Candidates that one plan used together: one alone may be of no use, as those on the two
+    /// sides of an OR.
+    pub(super) bundles: BTreeSet<BTreeSet<usize>>,
     /// False when time was up before every statement had been looked at.
     pub(super) complete: bool,
 }
@@ -34,6 +37,7 @@ impl Shortlist {
             base,
             reach: BTreeMap::new(),
             of_statement: BTreeMap::new(),
+            bundles: BTreeSet::new(),
             complete: true,
         };
         for (statement, candidates) in shortlist.dearest_first(oracle) {
@@ -84,6 +88,9 @@ impl Shortlist {
             let used = oracle.used(statement, &open);
             if used.is_empty() || cost > base * (1.0 - NOISE) {
                 return;
+            }
+            if used.len() > 1 {
+                self.bundles.insert(used.clone());
             }
             for candidate in &used {
                 open.remove(candidate);

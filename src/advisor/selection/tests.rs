@@ -15,6 +15,8 @@ struct Model {
     slow: Vec<usize>,
     merges: Vec<(usize, usize, usize)>,
     later: usize,
+    /// Of no use without each other.
+    pairs: Vec<(usize, usize)>,
     calls_left: usize,
 }
 
@@ -32,7 +34,8 @@ impl Oracle for Model {
         self.slow.contains(&statement)
     }
     fn range(&self, statement: usize, configuration: &BTreeSet<usize>) -> (f64, f64) {
-        let helping = (configuration.iter()).filter(|&&c| self.reach[c].contains(&statement));
+        let helping = (configuration.iter())
+            .filter(|&&c| self.reach[c].contains(&statement) && self.is_complete(c, configuration));
         let cost = helping.map(|&c| self.reduced[c]);
         let cost = cost.fold(self.base[statement], f64::min);
         (cost, cost)
@@ -40,9 +43,11 @@ impl Oracle for Model {
     fn used(&mut self, statement: usize, configuration: &BTreeSet<usize>) -> BTreeSet<usize> {
         let helping = (configuration.iter().copied())
             .filter(|&c| self.reach[c].contains(&statement))
-            .filter(|&c| self.reduced[c] < self.base[statement]);
+            .filter(|&c| self.reduced[c] < self.base[statement])
+            .filter(|&c| self.is_complete(c, configuration));
         (helping.min_by(|&a, &b| self.reduced[a].total_cmp(&self.reduced[b])))
             .into_iter()
+            .flat_map(|c| self.with_other(c))
             .collect()
     }
     fn candidates(&self) -> usize {
@@ -76,6 +81,19 @@ impl Oracle for Model {
     }
 }
 
+impl Model {
+    fn with_other(&self, candidate: usize) -> Vec<usize> {
+        let pair = (self.pairs.iter()).find(|pair| candidate == pair.0 || candidate == pair.1);
+        pair.map_or(vec![candidate], |pair| vec![pair.0, pair.1])
+    }
+
+    fn is_complete(&self, candidate: usize, configuration: &BTreeSet<usize>) -> bool {
+        self.with_other(candidate)
+            .iter()
+            .all(|c| configuration.contains(c))
+    }
+}
+
 fn model(base: &[f64], candidates: &[(&[usize], f64, f64)]) -> Model {
     Model {
         base: base.to_vec(),
@@ -88,6 +106,7 @@ fn model(base: &[f64], candidates: &[(&[usize], f64, f64)]) -> Model {
         slow: Vec::new(),
         merges: Vec::new(),
         later: 0,
+        pairs: Vec::new(),
         calls_left: usize::MAX,
     }
 }
@@ -252,4 +271,21 @@ fn two_indexes_stay_where_one_would_do_less() {
     let mut chosen = picked(&select(&mut two_that_are_alike(20.0), &OPEN));
     chosen.sort_unstable();
     assert_eq!(chosen, [0, 1]);
+}
+
+#[test]
+fn two_indexes_that_help_only_together_are_found() {
+    let mut m = model(
+        &[100.0, 50.0],
+        &[(&[0], 2.0, 5.0), (&[0], 2.0, 5.0), (&[1], 1.0, 5.0)],
+    );
+    m.pairs = vec![(0, 1)];
+    let outcome = select(&mut m, &OPEN);
+    assert_eq!(picked(&outcome).len(), 3);
+    let few = Limits {
+        max_indexes: Some(2),
+        ..OPEN
+    };
+    let outcome = select(&mut m, &few);
+    assert_eq!(picked(&outcome).len(), 2);
 }
