@@ -31,21 +31,17 @@ start_server() {
 		autovacuum = off
 		checkpoint_timeout = 1d
 		jit = off
-		# The times of single executions are read from the log.
-		log_line_prefix = '%d|%a|'
 	CONF
     cluster_configure "$PLACE" <<<"$PGOPT_SETTINGS"
     cluster_start "$PLACE"
 }
 
-# The application's role, whose statements the server times, and that of the load
-# test, where writing a line for each would be part of what is measured.
+# The application's role, and that of the load test.
 create_results() {
     sql postgres -c 'CREATE DATABASE results'
     sql results -f "$SEEDS/results.sql"
     sql postgres <<-'SQL'
 		CREATE ROLE app LOGIN;
-		ALTER ROLE app SET log_min_duration_statement = 0;
 		CREATE ROLE load LOGIN;
 		GRANT pg_read_all_data TO app, load;
 	SQL

@@ -34,7 +34,7 @@ report_queries() {
 
 report_load() {
     sql results <<-SQL
-		SELECT '$CLIENTS clients, $SECONDS_EACH s' AS load, phase,
+		SELECT '$CLIENTS clients, $RATE per second' AS load, phase,
 		       to_char(count(*), '9,999,999') AS transactions,
 		       to_char(percentile_cont(0.5) WITHIN GROUP (ORDER BY ms), '99,990.00') AS "p50 ms",
 		       to_char(percentile_cont(0.95) WITHIN GROUP (ORDER BY ms), '99,990.00') AS "p95 ms",
@@ -88,7 +88,7 @@ report_all() {
 		found     an equal or a wider index was advised
 		bettered  no query would cost 1 % less with it, as the advised ones are there
 		idle      no query would cost 1 % less with it, even if no other index was there
-		small     some query would, but all of it is less than 1 % of what the workload cost at the
+		small     some query would, but all of it is less than 0.1 % of what the workload cost at the
 		          start (min_benefit), and no tenth of a query that took over 100 ms
 		          (pgopt.slow_statement_warning): the columns at the right say how much
 		missed    some query would

@@ -65,19 +65,29 @@ list_queries() {
 }
 
 # One session per query, as a connection pool would give it.
+# Each query is run as an application would, which is what the advice rests on, and
+# then timed by the server, which leaves out the planning and the way to the client.
 run_workload() {
-    local system=$1 phase=$2 name run
+    local system=$1 phase=$2 name
     while IFS= read -r name; do
-        for ((run = 0; run < RUNS; run++)); do
-            cat "$WORK/texts/$system/$name.$((1 + run % CONSTANTS))"
-        done | PGAPPNAME="$phase.$name" sql "$system" --username app --output /dev/null
-    done < <(queries_of "$system" | while IFS= read -r file; do query_name "$file"; done)
-    as_server_user sed -nE \
-        "s/^$system\|$phase\.([a-z-]+)\|LOG:  duration: ([0-9.]+) ms .*/$system\t$phase\t\1\t\2/p" "$PLACE/log" |
+        texts_of "$system" "$name" '' | sql "$system" --username app --output /dev/null
+        texts_of "$system" "$name" 'EXPLAIN (ANALYZE, TIMING OFF) ' | values "$system" --username app |
+            sed -nE "s/^Execution Time: ([0-9.]+) ms$/$system\t$phase\t$name\t\1/p"
+    done < <(queries_of "$system" | while IFS= read -r file; do query_name "$file"; done) |
         sql results -c '\copy timings FROM STDIN'
 }
 
-# All queries mixed, each as likely as the others.
+# texts_of SYSTEM QUERY PREFIX: as often as there are runs.
+texts_of() {
+    local run
+    for ((run = 0; run < RUNS; run++)); do
+        printf '%s' "$3"
+        cat "$WORK/texts/$1/$2.$((1 + run % CONSTANTS))"
+    done
+}
+
+# All queries mixed, each as likely as the others. Latencies are counted from when
+# a request was due, so that waiting for the one before counts as well.
 load_test() {
     local system=$1 phase=$2 prefix="$WORK/load/$1-$2" file set scripts=()
     while IFS= read -r file; do
@@ -86,7 +96,7 @@ load_test() {
         done
     done < <(queries_of "$system")
     sql "$system" -c "SELECT pgopt.reset_statements('$system')" --output /dev/null
-    "$BINDIR/pgbench" --host "$PLACE/run" --port "$PORT" --username load --no-vacuum --client "$CLIENTS" --jobs 2 \
+    "$BINDIR/pgbench" --host "$PLACE/run" --port "$PORT" --username load --no-vacuum --client "$CLIENTS" --jobs 2 --rate "$RATE" \
         --time "$SECONDS_EACH" --log --log-prefix "$prefix" "${scripts[@]}" "$system" >"$prefix.out" 2>&1 ||
         die "the load test of $system failed: $(tail -n 3 "$prefix.out")"
     # The log's third field is the latency in microseconds, the fourth the script.

@@ -2,6 +2,9 @@
 -- lets agents decide what to do about failures. It grew without anyone adding an
 -- index: there are primary keys and nothing else.
 
+-- Comes with PostgreSQL; without it, a search inside texts has no index to use.
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+
 CREATE TABLE users (
     id            bigint PRIMARY KEY,
     email         text NOT NULL,

@@ -1,5 +1,4 @@
 -- Test cases that mention a word, the best first
--- If not faster: needs a GIN index: comes in a later version
 SELECT id, test_id, title FROM test_cases
 WHERE tsv @@ to_tsquery('english', 'login')
 ORDER BY ts_rank(tsv, to_tsquery('english', 'login')) DESC LIMIT 50;
