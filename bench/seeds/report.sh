@@ -88,8 +88,8 @@ report_all() {
 		found     an equal or a wider index was advised
 		bettered  no query would cost 1 % less with it, as the advised ones are there
 		idle      no query would cost 1 % less with it, even if no other index was there
-		small     some query would, but all of it is less than 0.1 % of what the workload cost at the
-		          start (min_benefit), and no tenth of a query that took over 100 ms
+		small     some query would, but all of it is less than 1 % of what the workload cost at the
+		          start (the default of min_benefit), and no tenth of a query that took over 100 ms
 		          (pgopt.slow_statement_warning): the columns at the right say how much
 		missed    some query would
 	WORDS

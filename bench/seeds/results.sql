@@ -39,11 +39,11 @@ JOIN costs c ON c.system = q.system AND c.query = q.query
 JOIN medians b ON b.system = q.system AND b.query = q.query AND b.phase = 'before'
 JOIN medians a ON a.system = q.system AND a.query = q.query AND a.phase = 'after';
 
--- Small: what pgopt leaves out on purpose. It would save less than min_benefit of the workload, and
+-- Small: what pgopt leaves out on purpose. It would save less of the workload than min_benefit is by default, and
 -- no tenth of a query that is slow by itself.
 CREATE VIEW hand AS
 SELECT j.system, j.name, j.purpose, j.kind, j.query, j.share, j.of_workload, c.before,
-       CASE WHEN j.verdict = 'missed' AND j.of_workload < 0.001 AND (c.before <= 100 OR j.of_query < 0.1) THEN 'small'
+       CASE WHEN j.verdict = 'missed' AND j.of_workload < 0.01 AND (c.before <= 100 OR j.of_query < 0.1) THEN 'small'
             ELSE j.verdict END AS verdict
 FROM judged j JOIN comparison c USING (system, query);
 
