@@ -160,6 +160,22 @@ mod tests {
     }
 
     #[pg_test]
+    fn a_redacted_pattern_tells_that_it_is_one() {
+        run("CREATE EXTENSION IF NOT EXISTS pg_trgm");
+        prepare("cap_pattern", "redacted");
+        run(
+            "CREATE TABLE pages AS SELECT i AS id, md5(i::text) || md5((i * 7)::text) AS body
+               FROM generate_series(1, 20000) AS i; ANALYZE pages",
+        );
+        capture("SELECT id FROM pages WHERE body ILIKE '%c4ca42%'", 2);
+        let rows = advice("");
+        assert_eq!(
+            keys(&rows),
+            ["cap_pattern.pages USING gin (body public.gin_trgm_ops)"]
+        );
+    }
+
+    #[pg_test]
     fn typed_literals_are_planned_with_their_values() {
         prepare("cap_interval", "raw");
         capture(

@@ -76,6 +76,38 @@ mod tests {
     }
 
     #[pg_test]
+    fn a_slow_statement_gets_its_index_among_many_fast_ones() {
+        run(OBJECTS);
+        let queries = [
+            "SELECT count(*) FROM o",
+            "SELECT * FROM o WHERE customer = 5",
+        ];
+        let much = ", weights => ARRAY[1e9, 1]";
+        assert!(advice(&queries, much).is_empty());
+        // At 0.01 ms per unit of cost, where no time is known.
+        run("SET LOCAL pgopt.slow_statement_warning = 1");
+        let rows = advice(&queries, much);
+        let found = keys(&rows);
+        assert!(
+            found.iter().any(|keys| keys.contains("(customer")),
+            "{found:?}"
+        );
+    }
+
+    #[pg_test]
+    fn both_sides_of_an_or_get_their_indexes() {
+        run("CREATE SCHEMA ad; SET LOCAL search_path = ad, public;
+             CREATE TABLE two AS SELECT i AS id, i % 5000 AS a, i * 7919 % 5003 AS b, repeat('x', 200) AS pad
+               FROM generate_series(1, 50000) AS i; ANALYZE two");
+        let query = "SELECT * FROM two WHERE a = 5 OR b = 7";
+        let rows = advice(&[query], "");
+        let mut found = keys(&rows);
+        found.sort();
+        assert_eq!(found, ["ad.two (a)", "ad.two (b)"]);
+        assert!(advice(&[query], ", max_indexes => 1").is_empty());
+    }
+
+    #[pg_test]
     fn writes_outweigh_reads() {
         run(OBJECTS);
         let queries = [
