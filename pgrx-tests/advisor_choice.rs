@@ -104,6 +104,9 @@ mod tests {
         let mut found = keys(&rows);
         found.sort();
         assert_eq!(found, ["ad.two (a)", "ad.two (b)"]);
+        let reasons: Vec<&str> = rows.iter().map(|row| text(row, "reason")).collect();
+        assert!(reasons[0].starts_with("of use together"), "{reasons:?}");
+        assert!(reasons[1].starts_with("helps 1 statement"), "{reasons:?}");
         assert!(advice(&[query], ", max_indexes => 1").is_empty());
     }
 

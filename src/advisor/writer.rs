@@ -308,12 +308,14 @@ fn named_statements(helped: &[Helped], named: &BTreeMap<usize, String>) -> Vec<H
 /// One sentence for a person: what it does for the statement it helps most.
 fn reason(helped: &[Helped]) -> String {
     let best = (helped.iter()).max_by(|a, b| a.saved().total_cmp(&b.saved()));
-    best.map_or_else(String::new, |best| {
-        let best = Best {
-            text: &best.source.text,
-            before: best.before,
-            after: best.after,
-        };
-        wording::reason(helped.len(), &best)
-    })
+    let Some(best) = best else {
+        // As for the first of two on the sides of an OR.
+        return "of use together with the next one only".to_owned();
+    };
+    let best = Best {
+        text: &best.source.text,
+        before: best.before,
+        after: best.after,
+    };
+    wording::reason(helped.len(), &best)
 }
