@@ -204,6 +204,12 @@ fn define(ddl: &str, table: &Table) -> Result<(Rc<Hypothetical>, i64)> {
     };
     rolled_back(&owner, || match Hypothetical::define(ddl)? {
         Defined::Index(index) => {
+            if let Some(sqlstate) = index.fails_with() {
+                return Err(Error::invalid_parameter(format!(
+                    "the expression fails on some rows (SQLSTATE {sqlstate}): the index cannot be built, \
+                     nor could such rows be written"
+                )));
+            }
             let size = index.size_bytes();
             Ok((index, size))
         }

@@ -34,6 +34,8 @@ pub(crate) struct Hypothetical {
     restrictions: Vec<Restriction>,
     /// What a look at the table says of the keys.
     sampled: Option<Sampled>,
+    /// SQLSTATE of the error that some rows raise when they are looked at. Its text may hold values.
+    fails_with: Option<String>,
 }
 
 impl Drop for Hypothetical {
@@ -69,7 +71,10 @@ impl Hypothetical {
         let selectivity = predicate_selectivity(&definition)?;
         let statistics_of = index_info::statistics_columns(&definition);
         let restrictions = predicate::restrictions(&definition);
-        let sampled = sampled_keys::sample(&definition);
+        let (sampled, fails_with) = match sampled_keys::sample(&definition) {
+            Ok(sampled) => (sampled, None),
+            Err(error) => (None, Some(error.sqlstate_text())),
+        };
         Ok(Self {
             oid: unused_oid(),
             definition,
@@ -78,6 +83,7 @@ impl Hypothetical {
             statistics_of,
             restrictions,
             sampled,
+            fails_with,
         })
     }
 
@@ -132,6 +138,12 @@ impl Hypothetical {
         (self.restrictions.iter())
             .find(|restriction| restriction.attribute == attribute)
             .copied()
+    }
+
+    /// SQLSTATE with which building the index on the rows of its table would fail, if any of
+    /// those looked at make it fail.
+    pub(crate) fn fails_with(&self) -> Option<&str> {
+        self.fails_with.as_deref()
     }
 
     /// What a look at the table says of key `position`.
