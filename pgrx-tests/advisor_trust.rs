@@ -82,7 +82,7 @@ mod tests {
     /// Size of the index on an expression that is long where the secret begins with an A.
     fn size(relation: &str) -> Option<i64> {
         let query = format!(
-            "SELECT id FROM tr.{relation} WHERE CASE WHEN secret LIKE 'A%' THEN secret || repeat('x', 300) ELSE secret END = 'q'"
+            "SELECT id FROM tr.{relation} WHERE CASE WHEN secret LIKE 'A%' THEN secret || repeat('x', 150) ELSE secret END = 'q'"
         );
         run("SET LOCAL ROLE tr_reader");
         let rows = explained(&query);
@@ -116,19 +116,23 @@ mod tests {
     }
 
     #[pg_test]
-    fn a_btree_on_an_expression_with_long_values_is_not_advised() {
+    fn a_btree_with_values_out_of_line_is_not_advised() {
         run("CREATE SCHEMA tr; SET LOCAL search_path = tr; SET LOCAL max_parallel_workers_per_gather = 0;
              CREATE TABLE page (id int, title text, body text);
              INSERT INTO page SELECT i, 'Title' || i, (SELECT string_agg(md5((i * j)::text), '') FROM generate_series(1, 120) j)
                FROM generate_series(1, 3000) i;
              ANALYZE page");
-        let query = "SELECT id FROM tr.page WHERE lower(body) = 'x'";
-        assert_eq!(keys(&advice(&[query], "")), Vec::<String>::new());
-        let rows = explained(query);
-        let refused = |row: &Value| text(row, "reason").contains("may be too long for a B-tree");
-        assert!(rows.iter().any(refused), "{rows:?}");
+        for condition in ["lower(body) = 'x'", "body = 'x'", "body > 'x' AND id = 7"] {
+            let query = format!("SELECT id FROM tr.page WHERE {condition}");
+            let found = keys(&advice(&[query.as_str()], ""));
+            assert!(!found.iter().any(|keys| keys.contains("body")), "{found:?}");
+            let rows = explained(&query);
+            let refused =
+                |row: &Value| text(row, "reason").contains("may be too long for a B-tree");
+            assert!(rows.iter().any(refused), "{rows:?}");
+        }
         let query = "SELECT id FROM tr.page WHERE lower(title) = 'title7'";
-        assert_eq!(keys(&advice(&[query], "")), ["tr.page (lower(title))"]);
+        assert_eq!(keys(&advice(&[query], "")), ["tr.page ((lower(title)))"]);
     }
 
     #[pg_test]

@@ -151,6 +151,20 @@ impl Hypothetical {
         self.sampled.as_ref()?.keys.get(position)
     }
 
+    /// Average bytes of the values of key `position` if it is an expression, as far as is known:
+    /// those that were looked at, else those of the only column it is made of.
+    pub(crate) fn expression_width(&self, position: usize) -> Option<f64> {
+        (self.definition.keys.get(position)).filter(|key| key.attribute == 0)?;
+        let made = (self.sampled(position)).and_then(|key| key.statistics.as_ref());
+        match made {
+            Some(made) => Some(made.summary.width),
+            None => Some(catalog::average_width(
+                self.definition.table,
+                self.statistics_of(position)?,
+            )),
+        }
+    }
+
     /// The column whose statistics describe key `position`.
     pub(super) fn statistics_of(&self, position: usize) -> Option<i16> {
         self.statistics_of.get(position).copied().flatten()
