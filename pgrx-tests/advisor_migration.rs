@@ -125,6 +125,36 @@ mod tests {
     }
 
     #[pg_test]
+    fn an_index_stays_when_the_one_that_serves_for_it_is_gone() {
+        prepare("mi8");
+        // In an order that no statement wants.
+        run(
+            "CREATE INDEX wide ON mi8.t (b DESC NULLS LAST, a); CREATE INDEX narrow ON mi8.t (b DESC NULLS LAST)",
+        );
+        let up = exported("up", "schemas => ARRAY['mi8']");
+        let place = (up
+            .iter()
+            .position(|step| step.ends_with("IF EXISTS mi8.narrow")))
+        .expect("a drop");
+        let check = up[place - 1].as_str();
+        apply(check);
+        run(
+            "CREATE FUNCTION mi8.failure(command text) RETURNS text LANGUAGE plpgsql AS
+             $$ BEGIN EXECUTE command; RETURN ''; EXCEPTION WHEN OTHERS THEN RETURN SQLERRM; END $$;
+             DROP INDEX mi8.wide",
+        );
+        let outcome = format!("SELECT mi8.failure($step${check}$step$)");
+        let failure = Spi::get_one::<String>(&outcome).expect(check).expect(check);
+        assert_eq!(
+            failure,
+            "index mi8.wide, which serves for mi8.narrow, is not there"
+        );
+        // Running the migration again after it was carried out is no failure.
+        run("DROP INDEX mi8.narrow");
+        apply(check);
+    }
+
+    #[pg_test]
     fn ranks_choose_and_keep_their_order() {
         prepare("mi4");
         let all = exported("up", "schemas => ARRAY['mi4']");

@@ -116,6 +116,26 @@ mod tests {
     }
 
     #[pg_test]
+    fn statistics_of_ranges_run_no_code_of_third_roles() {
+        run(EVENTS);
+        run("CREATE SEQUENCE calls; CREATE ROLE range_mallory;
+             GRANT USAGE ON SCHEMA ws TO PUBLIC; GRANT ALL ON SEQUENCE calls TO PUBLIC;
+             CREATE FUNCTION apart(a int, b int) RETURNS float8 IMMUTABLE LANGUAGE plpgsql AS
+                 'BEGIN PERFORM nextval(''ws.calls''); RETURN a - b; END';
+             CREATE TYPE span AS RANGE (subtype = int, subtype_diff = apart);
+             ALTER FUNCTION apart(int, int) OWNER TO range_mallory; ALTER TYPE span OWNER TO range_mallory");
+        let query = "SELECT * FROM events WHERE span(id, id + 5) = span(7, 12)";
+        let index = "CREATE INDEX h ON events (span(id, id + 5))";
+        // What the server knows of the type, it knows from now on.
+        run("SELECT span(1, 2)");
+        shows(&explain_with(query, &[index], &[]), HYPOTHETICAL);
+        gives("SELECT is_called::text FROM calls", "false");
+        run("ALTER FUNCTION apart(int, int) OWNER TO CURRENT_USER");
+        explain_with(query, &[index], &[]);
+        gives("SELECT is_called::text FROM calls", "true");
+    }
+
+    #[pg_test]
     fn sampling_undoes_what_an_expression_does() {
         run(EVENTS);
         run("CREATE TABLE trace (t text);

@@ -19,6 +19,7 @@ mod explain;
 mod foreign_keys;
 mod helped;
 mod hints;
+mod long_values;
 mod migration;
 mod naming;
 mod observe;

@@ -103,6 +103,10 @@ mod advisor_replace_tests;
 mod advisor_statistics_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor_trust.rs"]
+mod advisor_trust_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/index_definitions.rs"]
 mod index_definitions_tests;
 

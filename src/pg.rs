@@ -54,6 +54,7 @@ pub(crate) mod statement;
 pub(crate) mod statistic_slots;
 mod table_sample;
 pub(crate) mod text;
+mod trusted_code;
 pub(crate) mod utility;
 mod value_copies;
 pub(crate) mod values;

@@ -46,6 +46,8 @@ pub(super) struct Plan {
     pub(super) built: Vec<String>,
     /// The same of the steps back.
     pub(super) rebuilt: Vec<String>,
+    /// Qualified names of an index that is dropped and of the one that serves for it.
+    pub(super) served: Option<(String, String)>,
 }
 
 /// One row of advice. What a kind of advice does not have is `None`.

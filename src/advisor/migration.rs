@@ -153,7 +153,8 @@ fn up(change: &Recommendation) -> Vec<String> {
     // A rest that was there when the advice was given is dropped by `drop_leftover` as well.
     let is_drop = |step: &&String| !plan.built.is_empty() && **step == plan.undo;
     let steps: Vec<&String> = plan.steps.iter().filter(|step| !is_drop(step)).collect();
-    careful(&steps, &plan.built)
+    let serves = plan.served.iter().map(check_served);
+    serves.chain(careful(&steps, &plan.built)).collect()
 }
 
 fn down(change: &Recommendation) -> Vec<String> {
@@ -189,6 +190,20 @@ fn check_valid(index: &str) -> String {
     )
 }
 
+/// A command that fails when an index is there, but not the one that serves for it.
+fn check_served((dropped, kept): &(String, String)) -> String {
+    let tag = dollar_tag(&format!("{dropped} {kept}"));
+    format!(
+        "DO {tag} BEGIN\n  \
+           IF pg_catalog.to_regclass({0}) IS NOT NULL\n    \
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass({1}) AND indisvalid) THEN\n    \
+             RAISE EXCEPTION USING MESSAGE = 'index ' || {1} || ', which serves for ' || {0} || ', is not there';\n  \
+           END IF;\nEND {tag}",
+        literal(dropped),
+        literal(kept)
+    )
+}
+
 /// A command that drops the index if it is INVALID. One under construction is invalid as well,
 /// but its table is locked, so that the command fails instead of waiting for long.
 fn drop_leftover(index: &str) -> String {
@@ -196,7 +211,7 @@ fn drop_leftover(index: &str) -> String {
     format!(
         "DO {tag} BEGIN\n  \
            IF EXISTS (SELECT FROM pg_catalog.pg_index WHERE indexrelid = pg_catalog.to_regclass({}) AND NOT indisvalid AND NOT indisunique) THEN\n    \
-             PERFORM pg_catalog.set_config('lock_timeout', '5s', true);\n    \
+             PERFORM pg_catalog.set_config('lock_timeout', '1s', true);\n    \
              DROP INDEX {index};\n  \
            END IF;\nEND {tag}",
         literal(index)

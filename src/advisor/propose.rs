@@ -11,8 +11,9 @@ use super::costs::Proposal;
 use super::counters;
 use super::ddl;
 use super::evidence::Rejected;
+use super::long_values::LongValues;
 use super::observe::Observed;
-use super::refusal::refusal;
+use super::refusal::{refusal, too_long_expression};
 use super::tables::Table;
 use super::upkeep::{Kept, Writes};
 use crate::error::{Error, Result};
@@ -34,6 +35,7 @@ pub(super) struct Proposer<'a> {
     tables: &'a BTreeMap<u32, Table>,
     writes: Writes,
     costs: PlannerCosts,
+    long: LongValues,
 }
 
 impl<'a> Proposer<'a> {
@@ -47,6 +49,7 @@ impl<'a> Proposer<'a> {
             tables,
             writes: writes(observed, tables, hours)?,
             costs: planner_costs(),
+            long: LongValues::default(),
         })
     }
 
@@ -99,7 +102,7 @@ impl<'a> Proposer<'a> {
     ) -> Option<std::result::Result<Proposal, Rejected>> {
         let table = self.tables.get(&candidate.table)?;
         let ddl = ddl::for_planner(&candidate, table);
-        if let Some(rejected) = refusal(&candidate, table, sorted, &ddl) {
+        if let Some(rejected) = refusal(&candidate, table, sorted, &ddl, &self.long) {
             return Some(Err(rejected));
         }
         Some(match define(&ddl, table) {
@@ -204,6 +207,15 @@ fn define(ddl: &str, table: &Table) -> Result<(Rc<Hypothetical>, i64)> {
     };
     rolled_back(&owner, || match Hypothetical::define(ddl)? {
         Defined::Index(index) => {
+            if let Some(sqlstate) = index.fails_with() {
+                return Err(Error::invalid_parameter(format!(
+                    "the expression fails on some rows (SQLSTATE {sqlstate}): the index cannot be built, \
+                     nor could such rows be written"
+                )));
+            }
+            if let Some(reason) = too_long_expression(&index) {
+                return Err(Error::invalid_parameter(reason));
+            }
             let size = index.size_bytes();
             Ok((index, size))
         }

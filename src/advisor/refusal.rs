@@ -4,10 +4,12 @@ use pgrx::pg_sys;
 
 use super::candidates::{Aim, Candidate, Knowledge, Shape};
 use super::evidence::Rejected;
+use super::long_values::LongValues;
 use super::tables::{ExistingIndex, Table};
 use crate::pg::catalog;
 use crate::pg::operator_classes::{IndexMethod, Subject};
 use crate::pg::statistic_slots::{Slot, numbers};
+use crate::whatif::Hypothetical;
 
 /// Average width above which a column may have values that no entry can hold.
 const MAX_KEY_WIDTH: f64 = 255.0;
@@ -19,17 +21,18 @@ const COMMON: f64 = 0.2;
 const SCATTERED: f64 = 0.9;
 
 /// The candidate, of which `ddl` is the command, with the reason if there is one; `sorted` says
-/// whether a statement wants rows in its order.
+/// whether a statement wants rows in its order, `long` which columns have values that do not fit.
 pub(super) fn refusal(
     candidate: &Candidate,
     table: &Table,
     sorted: bool,
     ddl: &str,
+    long: &LongValues,
 ) -> Option<Rejected> {
     if let Some(index) = serving(candidate, table) {
         return Some(Rejected::served(ddl.to_owned(), &index.name));
     }
-    too_long(candidate, table)
+    too_long(candidate, table, long)
         .or_else(|| (!sorted).then(|| too_common(candidate, table)).flatten())
         .map(|reason| Rejected::new(ddl.to_owned(), reason))
 }
@@ -46,7 +49,7 @@ fn serving<'a>(candidate: &Candidate, table: &'a Table) -> Option<&'a ExistingIn
 }
 
 /// Methods that store values as they are, in an entry that must fit into a page.
-fn too_long(candidate: &Candidate, table: &Table) -> Option<String> {
+fn too_long(candidate: &Candidate, table: &Table, long: &LongValues) -> Option<String> {
     let (what, method) = match (candidate.method, candidate.aim) {
         (IndexMethod::Btree, _) => ("values", "a B-tree"),
         (IndexMethod::Brin, _) => ("values", "a BRIN index"),
@@ -62,12 +65,23 @@ fn too_long(candidate: &Candidate, table: &Table) -> Option<String> {
         .find(|&column| {
             let most = table.most_bytes(column);
             let fits = most.is_some_and(|bytes| bytes <= 4.0 * MAX_KEY_WIDTH + 4.0);
-            !fits && width(column) > MAX_KEY_WIDTH
+            let is_wide = || width(column) > MAX_KEY_WIDTH;
+            !fits && (is_wide() || what == "values" && most.is_none() && long.are_in(table, column))
         })?;
     Some(format!(
         "{what} of column {} may be too long for {method}",
         name(table, wide)
     ))
+}
+
+/// The same of the expressions of a B-tree, as far as is known of them.
+pub(super) fn too_long_expression(index: &Hypothetical) -> Option<String> {
+    let is_wide = |position: &usize| {
+        (index.expression_width(*position)).is_some_and(|width| width > MAX_KEY_WIDTH)
+    };
+    let is_btree = index.definition.access_method == pg_sys::BTREE_AM_OID;
+    (is_btree && (0..index.definition.keys.len()).any(|position| is_wide(&position)))
+        .then(|| "values of the expression may be too long for a B-tree".to_owned())
 }
 
 /// Average width of an array's elements.

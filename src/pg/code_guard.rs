@@ -45,7 +45,7 @@ pub(crate) fn is_on() -> bool {
 /// Raises an error if a role is guarded and `function` is somebody else's.
 pub(crate) fn check(function: pg_sys::Oid) {
     let Some(role) = GUARDED.get() else { return };
-    if function.to_u32() < pg_sys::FirstNormalObjectId || is_trusted(function, role) {
+    if is_trusted(function, role) {
         return;
     }
     ereport!(
@@ -58,7 +58,11 @@ pub(crate) fn check(function: pg_sys::Oid) {
     );
 }
 
-fn is_trusted(function: pg_sys::Oid, role: pg_sys::Oid) -> bool {
+/// Whether a function is built in, written in C, or that of a superuser or of `role`.
+pub(super) fn is_trusted(function: pg_sys::Oid, role: pg_sys::Oid) -> bool {
+    if function.to_u32() < pg_sys::FirstNormalObjectId {
+        return true;
+    }
     // SAFETY: a catalog look-up; the tuple is read before it is released.
     let found = unsafe {
         let tuple = pg_sys::SearchSysCache1(

@@ -1,6 +1,6 @@
 //! The entries that a GIN operator class takes out of sampled values.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
@@ -20,8 +20,9 @@ pub(crate) struct CountedEntries {
     pub(crate) values: u32,
     /// Those without any entry, which get a placeholder.
     pub(crate) empty: u32,
-    /// For each entry that was found: in how many of the values, and its size as stored.
-    pub(crate) entries: Vec<(u32, u32)>,
+    /// The entries that were found: in how many of the values, the size as stored, and how many
+    /// entries that is true of.
+    pub(crate) entries: Vec<(u32, u32, u32)>,
 }
 
 /// Counts the entries of `values`; those that time does not allow are left out.
@@ -70,8 +71,14 @@ pub(super) fn count(
             found.entry(hash).or_insert((0, size)).0 += 1;
         }
     }
-    counted.entries = found.into_values().collect();
-    counted.entries.sort_unstable();
+    // Most are alike: this is kept as long as the index.
+    let mut alike: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+    for entry in found.into_values() {
+        *alike.entry(entry).or_default() += 1;
+    }
+    counted.entries = (alike.into_iter())
+        .map(|((count, size), entries)| (count, size, entries))
+        .collect();
     Some(counted)
 }
 

@@ -4,6 +4,7 @@
 use pgrx::pg_sys;
 
 use super::catalog::ColumnStatistics;
+use super::code_guard;
 
 /// A row of `pg_statistic` that is in no table.
 #[derive(Debug, Clone)]
@@ -53,8 +54,9 @@ pub(super) fn gather(given: &mut Values) -> Option<MadeStatistics> {
         .filter(|rows| *rows > 0)?;
     // SAFETY: follows `examine_expression` and `compute_expr_stats` of extended_stats.c; the
     // arrays live until the functions return. A type's `typanalyze` function is made by
-    // superusers only.
+    // superusers only; one of ranges calls a function that is not.
     unsafe {
+        code_guard::check(difference_function(given.type_oid));
         let tuple = pg_sys::SearchSysCacheCopy(
             pg_sys::SysCacheIdentifier::TYPEOID as i32,
             pg_sys::Datum::from(given.type_oid),
@@ -98,6 +100,23 @@ pub(super) fn gather(given: &mut Values) -> Option<MadeStatistics> {
         stats
             .stats_valid
             .then(|| MadeStatistics::from_stats(&mut stats))
+    }
+}
+
+/// The function by which statistics of a range type tell how far its bounds are apart, which
+/// whoever made the type has chosen; none for other types. The server keeps it ready to be called,
+/// and does not ask again who may.
+fn difference_function(type_oid: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: catalog look-ups of a type that exists; entries of the type cache are never freed.
+    unsafe {
+        let base = pg_sys::getBaseType(type_oid);
+        let range = match pg_sys::get_typtype(base) as u8 {
+            b'r' => base,
+            b'm' => pg_sys::get_multirange_range(base),
+            _ => return pg_sys::InvalidOid,
+        };
+        let known = pg_sys::lookup_type_cache(range, pg_sys::TYPECACHE_RANGE_INFO as i32);
+        (*known).rng_subdiff_finfo.fn_oid
     }
 }
 

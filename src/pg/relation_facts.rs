@@ -13,8 +13,8 @@ use std::rc::Rc;
 
 use pgrx::pg_sys;
 
-use super::catalog;
 use super::operator_classes::{Classes, UsableClass};
+use super::{catalog, trusted_code};
 
 /// The facts of one relation in one query, free of pointers.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -274,6 +274,7 @@ pub(crate) unsafe fn read(
         let reader = Reader {
             root,
             rel,
+            owner: trusted_code::relation_owner((*entry).relid)?,
             classes: Classes::default(),
         };
         let (tuples, pages) = size(rel);
@@ -338,5 +339,7 @@ unsafe fn is_partition_of_planned_table(
 struct Reader {
     root: *mut pg_sys::PlannerInfo,
     rel: *mut pg_sys::RelOptInfo,
+    /// Of the table.
+    owner: pg_sys::Oid,
     classes: Classes,
 }

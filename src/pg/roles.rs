@@ -13,6 +13,25 @@ pub(crate) fn may_read_all_statistics() -> bool {
     }
 }
 
+/// Whether the session's user may read the rows of a table, or statistics of everything.
+pub(crate) fn may_read_table(table: pg_sys::Oid) -> bool {
+    let user = session_user();
+    // SAFETY: privilege look-ups of an existing user; a table that is gone raises an error.
+    unsafe {
+        let statistics = pg_sys::Oid::from(pg_sys::ROLE_PG_READ_ALL_STATS);
+        pg_sys::has_privs_of_role(user, statistics)
+            || pg_sys::pg_class_aclcheck(table, user, pg_sys::ACL_SELECT as pg_sys::AclMode)
+                == pg_sys::AclResult::ACLCHECK_OK
+    }
+}
+
+/// The user of the session, or the one it has become by `SET ROLE`: who is told, whoever it is
+/// that something is done as.
+pub(crate) fn session_user() -> pg_sys::Oid {
+    // SAFETY: reads backend-local state.
+    unsafe { pg_sys::GetOuterUserId() }
+}
+
 /// The current user's OID.
 pub(crate) fn current_user() -> pg_sys::Oid {
     // SAFETY: reads backend-local state.

@@ -17,10 +17,10 @@ use super::made_statistics::{self, MadeStatistics, Values};
 use super::memory::OwnedContext;
 use super::rollback::{Surroundings, rolled_back};
 use super::shared_prefixes::SharedPrefixes;
-use super::table_sample::{Go, Limits, Opened, each_row, has_policies};
+use super::table_sample::{Go, Limits, Opened, each_row, may_be_told_of};
 use super::value_copies::{bytes_of, copied};
 use super::{catalog, index_info, operator_class, sizing};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Rows are read, and values computed, no longer than this.
 const LIMITS: Limits = Limits {
@@ -58,13 +58,15 @@ pub(crate) struct SampledKey {
 }
 
 /// Looks at some rows of the largest relation that the index would be on; `None` when nothing
-/// has to be known, or can be.
-pub(crate) fn sample(definition: &IndexDefinition) -> Option<Sampled> {
+/// has to be known, or can be. An error is one that building the index would raise as well.
+pub(crate) fn sample(definition: &IndexDefinition) -> Result<Option<Sampled>> {
     let wanted = |key| wants_values(definition.access_method, key);
     if definition.expressions.is_none() && !definition.keys.iter().any(wanted) {
-        return None;
+        return Ok(None);
     }
-    let leaf = sizing::largest_leaf(definition.table)?;
+    let Some(leaf) = sizing::largest_leaf(definition.table) else {
+        return Ok(None);
+    };
     // SAFETY: reads backend-local state.
     let user = unsafe { pg_sys::GetUserId() };
     let surroundings = Surroundings {
@@ -75,7 +77,19 @@ pub(crate) fn sample(definition: &IndexDefinition) -> Option<Sampled> {
         let context = OwnedContext::new();
         Ok(context.enter(|| look(definition, leaf)))
     });
-    outcome.ok().flatten()
+    match outcome {
+        Err(error) if is_of_a_row(&error) => Err(error),
+        outcome => Ok(outcome.ok().flatten()),
+    }
+}
+
+/// Whether an error is about what is in a row: a data exception, a constraint, one raised by a
+/// function.
+fn is_of_a_row(error: &Error) -> bool {
+    let state = error.sqlstate_text();
+    ["22", "23", "P0"]
+        .iter()
+        .any(|class| state.starts_with(class))
 }
 
 /// Whether the size of an index depends on more than the statistics of the key's column tell.
@@ -114,7 +128,7 @@ struct Row {
 fn look(definition: &IndexDefinition, leaf: pg_sys::Oid) -> Option<Sampled> {
     let columns = ColumnMap::new(definition, leaf)?;
     let opened = Opened::readable(leaf)?;
-    if has_policies(definition.table) {
+    if !may_be_told_of(definition.table) {
         return None;
     }
     let mut wanted = wanted(definition, leaf, &columns, &opened);

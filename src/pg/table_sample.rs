@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use pgrx::pg_sys;
 
+use super::roles;
+
 /// Bounds of what is read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -63,11 +65,20 @@ impl Drop for Opened {
     }
 }
 
-/// Whether policies may keep rows of the relation from the current user.
-pub(super) fn has_policies(relation: pg_sys::Oid) -> bool {
-    // SAFETY: a catalog look-up by OID, for the current user.
-    let state = unsafe { pg_sys::check_enable_rls(relation, pg_sys::InvalidOid, true) };
-    state == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
+/// Whether policies may keep rows of the relation from the current user, or from the session's,
+/// who is told what comes of them.
+fn has_policies(relation: pg_sys::Oid) -> bool {
+    let applies = |user: pg_sys::Oid| {
+        // SAFETY: a catalog look-up by OID, for a user that exists.
+        let state = unsafe { pg_sys::check_enable_rls(relation, user, true) };
+        state == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
+    };
+    applies(roles::current_user()) || applies(roles::session_user())
+}
+
+/// Whether both may see all rows of a table that a query names.
+pub(super) fn may_be_told_of(table: pg_sys::Oid) -> bool {
+    roles::may_read_table(table) && !has_policies(table)
 }
 
 /// Blocks of a table, those to read, and which rows of each.

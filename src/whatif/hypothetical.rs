@@ -37,6 +37,8 @@ pub(crate) struct Hypothetical {
     sampled: Option<Sampled>,
     /// For each key, the number of its values where ANALYZE is known to miscount them.
     counted: Vec<Option<f64>>,
+    /// SQLSTATE of the error that some rows raise when they are looked at. Its text may hold values.
+    fails_with: Option<String>,
 }
 
 impl Drop for Hypothetical {
@@ -72,10 +74,13 @@ impl Hypothetical {
         let selectivity = predicate_selectivity(&definition)?;
         let statistics_of = index_info::statistics_columns(&definition);
         let restrictions = predicate::restrictions(&definition);
-        let sampled = sampled_keys::sample(&definition);
         let counted = (definition.keys.iter())
             .map(|key| clustered_values::count_once(definition.table, key.attribute))
             .collect();
+        let (sampled, fails_with) = match sampled_keys::sample(&definition) {
+            Ok(sampled) => (sampled, None),
+            Err(error) => (None, Some(error.sqlstate_text())),
+        };
         Ok(Self {
             oid: unused_oid(),
             definition,
@@ -85,6 +90,7 @@ impl Hypothetical {
             restrictions,
             sampled,
             counted,
+            fails_with,
         })
     }
 
@@ -141,6 +147,12 @@ impl Hypothetical {
             .copied()
     }
 
+    /// SQLSTATE with which building the index on the rows of its table would fail, if any of
+    /// those looked at make it fail.
+    pub(crate) fn fails_with(&self) -> Option<&str> {
+        self.fails_with.as_deref()
+    }
+
     /// What a look at the table says of key `position`.
     pub(super) fn sampled(&self, position: usize) -> Option<&SampledKey> {
         self.sampled.as_ref()?.keys.get(position)
@@ -149,6 +161,20 @@ impl Hypothetical {
     /// The number of values of key `position`, where it was counted.
     pub(super) fn counted_values(&self, position: usize) -> Option<f64> {
         self.counted.get(position).copied().flatten()
+    }
+
+    /// Average bytes of the values of key `position` if it is an expression, as far as is known:
+    /// those that were looked at, else those of the only column it is made of.
+    pub(crate) fn expression_width(&self, position: usize) -> Option<f64> {
+        (self.definition.keys.get(position)).filter(|key| key.attribute == 0)?;
+        let made = (self.sampled(position)).and_then(|key| key.statistics.as_ref());
+        match made {
+            Some(made) => Some(made.summary.width),
+            None => Some(catalog::average_width(
+                self.definition.table,
+                self.statistics_of(position)?,
+            )),
+        }
     }
 
     /// The column whose statistics describe key `position`.

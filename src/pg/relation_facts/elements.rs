@@ -7,6 +7,7 @@ use pgrx::{PgList, pg_sys};
 
 use super::{Element, Reader};
 use crate::pg::compat::{self, tag};
+use crate::pg::trusted_code;
 
 /// One side of a comparison that an index could search for.
 pub(super) struct Operand {
@@ -76,7 +77,8 @@ impl Reader {
     }
 
     /// The text of a condition or expression over columns of this relation alone, without
-    /// parameters, which always gives the same for the same row.
+    /// parameters, which always gives the same for the same row, and runs no code that the table's
+    /// owner need not trust.
     pub(super) unsafe fn node_text(&self, node: *mut pg_sys::Node) -> Option<Rc<str>> {
         // SAFETY: node is a valid expression; what is changed is a copy of it.
         unsafe {
@@ -84,6 +86,7 @@ impl Reader {
                 || !pg_sys::pull_paramids(node.cast()).is_null()
                 || pg_sys::contain_subplans(node)
                 || pg_sys::contain_mutable_functions(node)
+                || !trusted_code::is_trusted(node, self.owner)
             {
                 return None;
             }

@@ -37,15 +37,16 @@ pub(super) fn of_sample(sample: &CountedEntries, null_fraction: f64, tuples: f64
     ];
     let mut often: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
     let (mut rare_keys, mut rare_items, mut rare_bytes) = (0.0, 0.0, 0.0);
-    for (count, width) in &sample.entries {
+    for (count, width, alike) in &sample.entries {
+        let alike = f64::from(*alike);
         if *count >= OFTEN {
             let (keys, bytes) = often.entry(*count).or_default();
-            *keys += 1.0;
-            *bytes += f64::from(*width);
+            *keys += alike;
+            *bytes += alike * f64::from(*width);
         } else {
-            rare_keys += 1.0;
-            rare_items += f64::from(*count);
-            rare_bytes += f64::from(*width);
+            rare_keys += alike;
+            rare_items += alike * f64::from(*count);
+            rare_bytes += alike * f64::from(*width);
         }
     }
     groups.extend(often.into_iter().map(|(count, (keys, bytes))| Group {
@@ -55,7 +56,9 @@ pub(super) fn of_sample(sample: &CountedEntries, null_fraction: f64, tuples: f64
     }));
     let that_came = |times: u32| {
         let entries = sample.entries.iter();
-        entries.filter(|(count, _)| *count == times).count() as f64
+        (entries.filter(|(count, _, _)| *count == times))
+            .map(|(_, _, alike)| f64::from(*alike))
+            .sum::<f64>()
     };
     if rare_keys > 0.0 {
         let keys = distinct_entries(rare_items, rare_keys, that_came(1), that_came(2), scale);
@@ -173,7 +176,7 @@ mod tests {
         let sample = CountedEntries {
             values: 100,
             empty: 10,
-            entries: vec![(1, 5), (1, 5), (90, 5)],
+            entries: vec![(1, 5, 2), (90, 5, 1)],
         };
         let groups = of_sample(&sample, 0.5, 200.0);
         let keys: f64 = groups.iter().map(|group| group.keys).sum();
