@@ -45,8 +45,7 @@ pub(super) fn recommend(workload: &Workload, request: &Request, strict: bool) ->
     // TimescaleDB refuses to drop an index of a hypertable concurrently.
     let plain = tables.values().filter(|table| !table.hypertable);
     let existing = existing::read(plain.map(|table| table.oid))?;
-    let looked_at_all = observation.complete && observation.not_planned_count == 0;
-    let redundant = match looked_at_all {
+    let redundant = match observation.complete {
         true => redundant::find(&mut costs, &chosen, &existing, deadline),
         // A statement that nobody looked at may need what seems superfluous.
         false => Redundant::default(),
