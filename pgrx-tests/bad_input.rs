@@ -128,6 +128,21 @@ mod tests {
     ";
 
     #[pg_test]
+    fn objects_of_an_older_version_raise_an_error_and_crash_nothing() {
+        run(OBJECTS);
+        for name in ["recommend_for", "index_recommendations"] {
+            run(&format!(
+                "CREATE FUNCTION pgopt.old_{name}() RETURNS TABLE (rank int, action text)
+                 LANGUAGE c AS '$libdir/pgopt', '{name}_wrapper'"
+            ));
+        }
+        check(
+            "old_recommend_for() ==> 55000|\"recommend_for\" was made by an older version|ALTER EXTENSION
+             old_index_recommendations() ==> 55000|was made by an older version|CREATE EXTENSION",
+        );
+    }
+
+    #[pg_test]
     fn texts_that_cannot_be_planned_are_refused_by_number() {
         run(OBJECTS);
         for function in ["workload_cost", "recommend_for"] {

@@ -13,7 +13,7 @@ RETURNS TABLE (
     benefit float8, write_penalty float8, cost_before float8, cost_after float8,
     time_saved interval, statements int, reason text, evidence jsonb)
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'recommend_for_wrapper';
+AS 'MODULE_PATHNAME', 'recommend_for_2_wrapper';
 COMMENT ON FUNCTION pgopt.recommend_for(text[], float8[], text, int, float8, interval) IS
 'What would make these queries cheaper, best first, each index proved by the planner; weights (1 each by default) are how often each query runs; storage_budget is a size such as ''500 MB''; min_benefit is the share of the whole cost that each index must save';
 
@@ -29,7 +29,7 @@ RETURNS TABLE (
     benefit float8, write_penalty float8, cost_before float8, cost_after float8,
     time_saved interval, statements int, reason text, evidence jsonb)
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'index_recommendations_wrapper';
+AS 'MODULE_PATHNAME', 'index_recommendations_2_wrapper';
 COMMENT ON FUNCTION pgopt.index_recommendations(text, int, float8, text[], interval) IS
 'What would make the observed workload (what pgopt captured, else pg_stat_statements) cheaper, best first, each index proved by the planner. benefit and write_penalty are shares of the workload''s cost; cost_before and cost_after its planner cost before and after adding the index to those ranked above it; time_saved is per hour; undo_ddl takes ddl back; steps do it all without blocking writes, undo_steps take that back';
 

@@ -6,6 +6,7 @@
 )]
 
 mod explain;
+mod former;
 mod migration;
 mod request;
 mod rows;
@@ -22,7 +23,7 @@ use crate::workload::source;
 
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity, reason = "the row is the signature")]
-fn recommend_for(
+fn recommend_for_2(
     queries: Option<Array<&str>>,
     weights: Option<Array<f64>>,
     storage_budget: Option<&str>,
@@ -69,7 +70,7 @@ fn recommend_for(
 
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity, reason = "the row is the signature")]
-fn index_recommendations(
+fn index_recommendations_2(
     storage_budget: Option<&str>,
     max_indexes: Option<i32>,
     min_benefit: Option<f64>,

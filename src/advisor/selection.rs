@@ -175,11 +175,17 @@ pub(crate) fn select(oracle: &mut dyn Oracle, limits: &Limits) -> Outcome {
 
 /// The best that greedy additions come to.
 fn search<'a>(oracle: &mut dyn Oracle, shortlist: &'a Shortlist, limits: &'a Limits) -> Greedy<'a> {
-    let mut best = Greedy::new(shortlist, limits, By::Gain).run(oracle);
-    if limits.budget.is_some() {
-        let other = Greedy::new(shortlist, limits, By::GainPerByte).run(oracle);
-        best = best.better(other);
-    }
+    let mut best = match limits.budget {
+        None => Greedy::new(shortlist, limits, By::Gain).run(oracle),
+        Some(_) => {
+            let best = Greedy::new(shortlist, limits, By::GainPerByte).run(oracle);
+            // Most plans that matter are known by now.
+            let other = Greedy::new(shortlist, limits, By::Gain)
+                .with(Source::Known, Source::Planner)
+                .run(oracle);
+            best.better(other)
+        }
+    };
     if limits.is_bounded() {
         best = refill(oracle, shortlist, limits, best);
     }

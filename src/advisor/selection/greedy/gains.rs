@@ -51,7 +51,7 @@ impl Open {
 }
 
 /// Share of the workload's cost below which it is not asked what a candidate saves exactly.
-const NEGLIGIBLE: f64 = 1e-5;
+const NEGLIGIBLE: f64 = 5e-5;
 
 impl Greedy<'_> {
     /// Learns more of what a candidate saves: what follows from earlier answers for all of its
@@ -94,7 +94,8 @@ impl Greedy<'_> {
         let is_known = match self.weighing {
             Source::Known => true,
             Source::Planner => {
-                oracle.weight(gain.statement) * (most - least) <= NEGLIGIBLE * self.base
+                let open = oracle.weight(gain.statement) * (most - least);
+                least >= most || (open <= NEGLIGIBLE * self.base && !oracle.is_slow(gain.statement))
             }
         };
         let cost = if is_known { most } else { least };
