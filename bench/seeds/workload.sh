@@ -32,8 +32,8 @@ constant() {
 # substitutions SYSTEM N: sed expressions which put in the constants of set N.
 substitutions() {
     local name fields value
-    while read -r name _; do
-        read -ra fields < <(grep "^$name " "$REPO/examples/$1/constants.txt")
+    while read -ra fields; do
+        name=${fields[0]}
         value=$(constant "${fields[$2]}")
         printf '%s\n' "s|:'$name'|'$value'|g" "s|:$name\\b|$value|g"
     done <"$REPO/examples/$1/constants.txt"
