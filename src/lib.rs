@@ -87,8 +87,16 @@ mod advisor_explain_tests;
 mod advisor_kinds_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor_edges.rs"]
+mod advisor_edges_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/advisor_methods.rs"]
 mod advisor_methods_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/advisor_methods_support.rs"]
+mod advisor_methods_support;
 
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/advisor_migration.rs"]

@@ -101,7 +101,7 @@ fn too_common(candidate: &Candidate, table: &Table) -> Option<String> {
     }
     let oid = pg_sys::Oid::from(table.oid);
     let statistics = catalog::column_statistics(oid, column)?;
-    let shares = catalog::common_shares(oid, column);
+    let shares = numbers(oid, column, Slot::CommonValues);
     let least = shares.iter().copied().fold(1.0, f64::min);
     let all_known = !shares.is_empty() && statistics.distinct == shares.len() as f64;
     let nulls_rare = statistics.null_fraction > 0.0 && statistics.null_fraction < COMMON;

@@ -147,44 +147,6 @@ fn statistics_row(table: pg_sys::Oid, attribute: i16, inherited: bool) -> Option
     }
 }
 
-/// Shares of a column's rows that have each of its most common values; see [`column_statistics`]
-/// for whose statistics they are.
-pub(crate) fn common_shares(table: pg_sys::Oid, attribute: i16) -> Vec<f64> {
-    let of = |inherited: bool| {
-        // SAFETY: a syscache look-up, released before returning; the slot is plain memory which
-        // the server fills, and its numbers are copied before it is freed.
-        unsafe {
-            let tuple = pg_sys::SearchSysCache3(
-                pg_sys::SysCacheIdentifier::STATRELATTINH as _,
-                pg_sys::Datum::from(table),
-                pg_sys::Datum::from(attribute),
-                pg_sys::Datum::from(inherited),
-            );
-            if tuple.is_null() {
-                return None;
-            }
-            let mut slot = pg_sys::AttStatsSlot::default();
-            let found = pg_sys::get_attstatsslot(
-                &mut slot,
-                tuple,
-                pg_sys::STATISTIC_KIND_MCV as i32,
-                pg_sys::InvalidOid,
-                pg_sys::ATTSTATSSLOT_NUMBERS as i32,
-            );
-            let mut shares = Vec::new();
-            if found {
-                let count = usize::try_from(slot.nnumbers).unwrap_or(0);
-                let numbers = std::slice::from_raw_parts(slot.numbers, count);
-                shares.extend(numbers.iter().map(|share| f64::from(*share)));
-                pg_sys::free_attstatsslot(&mut slot);
-            }
-            pg_sys::ReleaseSysCache(tuple);
-            Some(shares)
-        }
-    };
-    of(false).or_else(|| of(true)).unwrap_or_default()
-}
-
 /// Average stored width of a column's values, by statistics or else by type.
 pub(crate) fn average_width(table: pg_sys::Oid, attribute: i16) -> f64 {
     (column_statistics(table, attribute).map(|statistics| statistics.width))

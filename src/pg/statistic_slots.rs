@@ -7,6 +7,8 @@ use pgrx::pg_sys;
 pub(crate) enum Slot {
     /// One number: how far the rows come in the order of the values.
     Correlation,
+    /// Shares of the rows that have each of the most common values.
+    CommonValues,
     /// Shares of the rows that have the most common elements, then least, greatest and, for
     /// arrays, that of NULL.
     CommonElements,
@@ -24,6 +26,7 @@ pub(crate) fn numbers(table: pg_sys::Oid, attribute: i16, slot: Slot) -> Vec<f64
 fn numbers_of(table: pg_sys::Oid, attribute: i16, inherited: bool, slot: Slot) -> Option<Vec<f64>> {
     let kind = match slot {
         Slot::Correlation => pg_sys::STATISTIC_KIND_CORRELATION,
+        Slot::CommonValues => pg_sys::STATISTIC_KIND_MCV,
         Slot::CommonElements => pg_sys::STATISTIC_KIND_MCELEM,
         Slot::ElementCounts => pg_sys::STATISTIC_KIND_DECHIST,
     };

@@ -13,6 +13,7 @@ use crate::pg::dependent_columns::counted_columns;
 use crate::pg::index_definition::{IndexDefinition, IndexKey};
 use crate::pg::index_info::{Contents, IndexGeometry};
 use crate::pg::predicate::Restriction;
+use crate::pg::statistic_slots::{self, Slot};
 
 /// Fill factor of B-tree leaves when none is given.
 const BTREE_FILLFACTOR: u32 = 90;
@@ -155,7 +156,8 @@ fn input(
             && matters
             && index.restriction_of(attribute).is_none()
         {
-            column.common = catalog::common_shares(table, attribute_in_table(attribute));
+            column.common =
+                statistic_slots::numbers(table, attribute_in_table(attribute), Slot::CommonValues);
         }
         column
     };
