@@ -5,8 +5,13 @@
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
 mod capture;
+mod worker;
 
 pub(crate) use capture::*;
+pub(crate) use worker::max_workers;
+
+/// The most that `pgopt.max_workers` can be.
+pub(crate) const MOST_WORKERS: i32 = 64;
 
 /// On by default: a library that was loaded is wanted. A superuser can switch everything off
 /// without a restart, in one session or by a reload.
@@ -63,6 +68,7 @@ pub(crate) fn define() {
         GucFlags::UNIT_MS,
     );
     capture::define();
+    worker::define();
     reserve_prefix();
 }
 
