@@ -5,13 +5,16 @@
 
 pub(crate) mod bound;
 pub(crate) mod catalog;
+pub(crate) mod checked_setting;
 pub(crate) mod clock;
 pub(crate) mod clustered_values;
 pub(crate) mod code_guard;
 pub(crate) mod column_order;
+pub(crate) mod command_text;
 pub(crate) mod compat;
 pub(crate) mod deparse;
 pub(crate) mod dependent_columns;
+pub(crate) mod elevated;
 pub(crate) mod errors;
 pub(crate) mod execution;
 pub(crate) mod explain;
@@ -59,3 +62,4 @@ pub(crate) mod utility;
 mod value_copies;
 pub(crate) mod values;
 pub(crate) mod version;
+pub(crate) mod zone;
