@@ -5,9 +5,11 @@
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
 mod capture;
+mod jobs;
 mod worker;
 
 pub(crate) use capture::*;
+pub(crate) use jobs::*;
 pub(crate) use worker::max_workers;
 
 /// The most that `pgopt.max_workers` can be.
@@ -68,6 +70,7 @@ pub(crate) fn define() {
         GucFlags::UNIT_MS,
     );
     capture::define();
+    jobs::define();
     worker::define();
     reserve_prefix();
 }
