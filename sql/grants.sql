@@ -9,3 +9,4 @@ REVOKE EXECUTE ON FUNCTION pgopt.reset_statements(name, name, bigint) FROM PUBLI
 REVOKE EXECUTE ON FUNCTION pgopt.reset_statements_by_id(oid, oid, bigint) FROM PUBLIC;
 GRANT SELECT ON pgopt.statements, pgopt.top_statements, pgopt.statement_samples, pgopt.latency,
     pgopt.n_plus_one, pgopt.slow_transactions, pgopt.capture_info TO PUBLIC;
+GRANT SELECT ON pgopt.worker_status TO PUBLIC;

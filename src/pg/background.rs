@@ -108,21 +108,35 @@ unsafe extern "C-unwind" {
     fn pqsignal_be(signal: i32, handler: Option<unsafe extern "C-unwind" fn(i32)>);
 }
 
+/// What a cancel request means for this process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cancel {
+    /// Nothing: there is no command of anybody's.
+    Ignored,
+    /// The command that is being executed fails.
+    Command,
+}
+
 /// Takes the signals as a session does: SIGTERM ends what is being done, SIGINT cancels it, SIGHUP
 /// reads the configuration files again. The bindings' own handlers only set flags, with which
 /// nothing that the server does would ever be interrupted.
-pub(crate) fn take_signals() {
+pub(crate) fn take_signals(cancel: Cancel) {
+    type Handler = unsafe extern "C-unwind" fn(i32);
     // SAFETY: once, at the beginning of a worker, with the server's own handlers.
     unsafe {
-        for (signal, handler) in [
-            (libc::SIGTERM, die as unsafe extern "C-unwind" fn(i32)),
-            (libc::SIGINT, StatementCancelHandler),
-            (libc::SIGHUP, SignalHandlerForConfigReload),
-        ] {
+        let handlers = [
+            (libc::SIGTERM, die as Handler),
+            (libc::SIGHUP, SignalHandlerForConfigReload as Handler),
+            (libc::SIGINT, StatementCancelHandler as Handler),
+        ];
+        for (signal, handler) in handlers {
             #[cfg(not(feature = "pg18"))]
             pqsignal(signal, Some(handler));
             #[cfg(feature = "pg18")]
             pqsignal_be(signal, Some(handler));
+        }
+        if cancel == Cancel::Ignored {
+            libc::signal(libc::SIGINT, libc::SIG_IGN);
         }
         pg_sys::BackgroundWorkerUnblockSignals();
     }
@@ -190,6 +204,12 @@ pub(crate) fn terminate(pid: i32) {
     unsafe {
         libc::kill(pid, libc::SIGTERM);
     }
+}
+
+/// Whether there is a process of that number.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    // SAFETY: signal 0 asks only.
+    unsafe { libc::kill(pid, 0) == 0 || *libc::__errno_location() != libc::ESRCH }
 }
 
 /// Waits until somebody wakes this process or the time is over; ends with the postmaster. What was
@@ -283,13 +303,4 @@ pub(crate) fn report_idle() {
 pub(crate) fn is_upgrade() -> bool {
     // SAFETY: a plain variable.
     unsafe { pg_sys::IsBinaryUpgrade }
-}
-
-/// The name of a database; `None` if it is gone. Needs a transaction.
-pub(crate) fn database_name(database: u32) -> Option<String> {
-    // SAFETY: a look-up that returns null, or a copy of the name.
-    unsafe {
-        let name = pg_sys::get_database_name(pg_sys::Oid::from(database));
-        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
-    }
 }

@@ -73,8 +73,12 @@ pub(crate) unsafe fn concern(statement: *const pg_sys::PlannedStmt) -> Concern {
     unsafe {
         let node = (*statement).utilityStmt;
         match tag(node) {
-            T_DropdbStmt | T_RenameStmt | T_CreatedbStmt | T_AlterDatabaseStmt
-            | T_CreateExtensionStmt | T_TransactionStmt => look_at(node),
+            T_DropdbStmt
+            | T_RenameStmt
+            | T_CreatedbStmt
+            | T_AlterDatabaseStmt
+            | T_CreateExtensionStmt
+            | T_TransactionStmt => look_at(node),
             _ => Concern::None,
         }
     }

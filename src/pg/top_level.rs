@@ -51,6 +51,13 @@ pub(crate) fn take_sqlstate() -> Option<i32> {
     (raised != 0).then_some(raised)
 }
 
+/// The setting `statement_timeout` in microseconds, if there is one.
+pub(crate) fn statement_timeout() -> Option<i64> {
+    // SAFETY: a plain variable of this process.
+    let milliseconds = unsafe { pg_sys::StatementTimeout };
+    (milliseconds > 0).then(|| i64::from(milliseconds) * 1000)
+}
+
 /// A command, with the memory for its trees and plans. It has to outlive the abort of its
 /// transaction.
 pub(crate) struct Command {

@@ -12,7 +12,7 @@ use std::ffi::CStr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicUsize};
 
-pub(crate) use database::Database;
+pub(crate) use database::{Database, NEVER};
 pub(crate) use slot::{Ending, Slot, State};
 
 use super::text::SharedText;
@@ -285,7 +285,9 @@ pub(crate) fn own(slot: usize) {
 
 /// This process ends with this error, while it may be executing a run.
 pub(crate) fn last_words(sqlstate: i32, message: &CStr) {
-    let slot = OWN_SLOT.get().and_then(|number| super::get()?.board.slot(number));
+    let slot = OWN_SLOT
+        .get()
+        .and_then(|number| super::get()?.board.slot(number));
     if let Some(slot) = slot {
         slot.finish(Ending::Failed, sqlstate, &message.to_string_lossy(), -1);
     }

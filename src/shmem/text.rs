@@ -46,7 +46,7 @@ impl<const WORDS: usize> SharedText<WORDS> {
             let before = self.version.load(Acquire);
             let text = self.copy();
             fence(Acquire);
-            if before % 2 == 0 && self.version.load(Relaxed) == before {
+            if before.is_multiple_of(2) && self.version.load(Relaxed) == before {
                 return text;
             }
             std::hint::spin_loop();
