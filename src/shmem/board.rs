@@ -153,6 +153,13 @@ impl Board {
         self.databases.iter().filter(alive).count()
     }
 
+    /// Wakes the databases' workers.
+    pub(crate) fn wake_workers(&self) {
+        for place in &self.databases {
+            place.worker.wake();
+        }
+    }
+
     /// The slots of runs.
     pub(crate) fn slots(&self) -> &[Slot] {
         &self.slots

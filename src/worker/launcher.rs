@@ -250,6 +250,10 @@ impl Launcher {
         }
         let left = wanted.len().saturating_sub(room);
         self.board.waiting.store(left as u32, Relaxed);
+        if left > 0 {
+            // Whoever has nothing to do right now makes room.
+            self.board.wake_workers();
+        }
     }
 
     fn start(&mut self, number: usize, now: i64) -> bool {
@@ -281,6 +285,7 @@ impl Launcher {
     /// When something will be to do, if nobody wakes it before.
     fn next_moment(&self, now: i64) -> i64 {
         let mut next = now + NAP;
+        let others_wait = self.board.waiting.load(Relaxed) > 0;
         for place in self.board.places().iter().filter(|place| place.oid() != 0) {
             if place.worker.is_there() {
                 continue;
@@ -296,7 +301,7 @@ impl Launcher {
                 asked => asked + COMING,
             };
             // Woken when a worker comes or goes; this is for those that do neither.
-            let floor = now + ASK_AGAIN / 10;
+            let floor = now + if others_wait { ASK_AGAIN } else { ASK_AGAIN / 10 };
             next = next.min(wanted.max(quiet).max(coming).max(floor));
         }
         match self.unseen.is_empty() {
