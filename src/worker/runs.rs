@@ -208,14 +208,13 @@ impl Round {
             function: c"pgopt_executor",
             argument: number,
         });
-        let since = &self.board.no_slot_since;
         if started {
-            since.store(0, Relaxed);
+            self.board.found_slot();
             return Some(number);
         }
         self.board.free(slot, At::Reserved);
         self.starving = true;
-        if since.compare_exchange(0, now, Relaxed, Relaxed).is_ok() {
+        if self.board.found_no_slot(now) {
             log::no_worker_slot();
         }
         None
