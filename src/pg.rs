@@ -12,6 +12,8 @@ pub(crate) mod column_order;
 pub(crate) mod compat;
 pub(crate) mod deparse;
 pub(crate) mod dependent_columns;
+pub(crate) mod disk;
+pub(crate) mod elevated;
 pub(crate) mod errors;
 pub(crate) mod execution;
 pub(crate) mod explain;

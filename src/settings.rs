@@ -4,8 +4,10 @@
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
+mod actions;
 mod capture;
 
+pub(crate) use actions::*;
 pub(crate) use capture::*;
 
 /// On by default: a library that was loaded is wanted. A superuser can switch everything off
@@ -62,6 +64,7 @@ pub(crate) fn define() {
         GucContext::Userset,
         GucFlags::UNIT_MS,
     );
+    actions::define();
     capture::define();
     reserve_prefix();
 }

@@ -38,6 +38,12 @@ pub(crate) fn current_user() -> pg_sys::Oid {
     unsafe { pg_sys::GetUserId() }
 }
 
+/// Whether the current user may do what that role may; of a role that is gone, a superuser may.
+pub(crate) fn has_privileges_of(role: pg_sys::Oid) -> bool {
+    // SAFETY: a role membership look-up.
+    unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), role) }
+}
+
 /// Whether the current user is a superuser.
 pub(crate) fn is_superuser() -> bool {
     // SAFETY: a look-up of the current user.
