@@ -101,7 +101,9 @@ pub(crate) mod support {
             "SELECT {job} FROM pgopt.action_log WHERE id = {id}"
         ));
         if !will_retry {
-            run(&format!("DELETE FROM pgopt.job_definitions WHERE id = {job_id}"));
+            run(&format!(
+                "DELETE FROM pgopt.job_definitions WHERE id = {job_id}"
+            ));
         }
         crate::actions::run_ended(job_id, succeeded, will_retry).expect("run_ended");
     }
@@ -167,7 +169,9 @@ mod tests {
         assert_eq!(text(&job, "exclusion_key"), format!("table:{table}"));
         assert_eq!(job.get("once"), Some(&Value::Bool(true)));
         assert_eq!(
-            number(&format!("SELECT count(*) FROM pgopt.job_requests r JOIN pgopt.action_log a ON a.job_id = r.job_id WHERE a.id = {id}")),
+            number(&format!(
+                "SELECT count(*) FROM pgopt.job_requests r JOIN pgopt.action_log a ON a.job_id = r.job_id WHERE a.id = {id}"
+            )),
             1
         );
         play(&commands(id, "job_id")).expect("apply");
@@ -182,14 +186,20 @@ mod tests {
         assert!(list(&row, "not_used_by").is_empty(), "{row}");
         let (cost_before, cost_after) = (float(&row, "cost_before"), float(&row, "cost_after"));
         assert!(cost_before > 10.0 * cost_after && cost_after > 0.0, "{row}");
-        assert!((cost_after / float(&row, "predicted_cost_after") - 1.0).abs() < 0.2, "{row}");
+        assert!(
+            (cost_after / float(&row, "predicted_cost_after") - 1.0).abs() < 0.2,
+            "{row}"
+        );
         assert_eq!(text(&row, "undo"), format!("SELECT pgopt.undo({id})"));
         assert!(all_valid());
         take_back(id);
         assert_eq!(state(id), "undone");
         assert_eq!(definitions("ac1"), before);
         let error = error_of(&format!("SELECT pgopt.undo({id})"));
-        assert!(error.starts_with("55000") && error.contains("undone already"), "{error}");
+        assert!(
+            error.starts_with("55000") && error.contains("undone already"),
+            "{error}"
+        );
     }
 
     #[pg_test]
@@ -197,10 +207,14 @@ mod tests {
         prepare("ac2");
         work(&["* FROM ac2.t WHERE a = 5"]);
         rank("ac2", "(a)");
-        let count = number("SELECT count(*) FROM pgopt.index_recommendations(schemas => ARRAY['ac2'])");
+        let count =
+            number("SELECT count(*) FROM pgopt.index_recommendations(schemas => ARRAY['ac2'])");
         let error = error_of(&format!("SELECT pgopt.apply({})", count + 1));
         assert!(error.starts_with("22023"), "{error}");
-        assert!(error.contains(&format!("{count} recommendation")), "{error}");
+        assert!(
+            error.contains(&format!("{count} recommendation")),
+            "{error}"
+        );
         assert!(error_of("SELECT pgopt.apply(0)").starts_with("22023"));
         assert!(error_of("SELECT pgopt.apply(-1)").starts_with("22023"));
         assert!(error_of("SELECT pgopt.apply(NULL)").starts_with("22004"));
@@ -209,7 +223,10 @@ mod tests {
         // What is shown next is what counts.
         run("SELECT * FROM pgopt.index_recommendations(schemas => ARRAY['no such schema'])");
         let error = error_of("SELECT pgopt.apply(1)");
-        assert!(error.starts_with("22023") && error.contains("nothing to recommend"), "{error}");
+        assert!(
+            error.starts_with("22023") && error.contains("nothing to recommend"),
+            "{error}"
+        );
     }
 
     #[pg_test]
@@ -225,7 +242,10 @@ mod tests {
     #[pg_test]
     fn a_hint_is_for_a_person() {
         prepare("ac4");
-        work(&["* FROM ac4.t WHERE note LIKE '%77%'", "* FROM ac4.t WHERE a + 0.5 = 3"]);
+        work(&[
+            "* FROM ac4.t WHERE note LIKE '%77%'",
+            "* FROM ac4.t WHERE a + 0.5 = 3",
+        ]);
         let rows = json(
             "SELECT coalesce(jsonb_agg(rank), '[]') FROM pgopt.index_recommendations(schemas => ARRAY['ac4']) WHERE action = 'hint'",
         );
@@ -245,16 +265,26 @@ mod tests {
         let apply = format!("SELECT pgopt.apply({rank})");
         run("SET LOCAL ROLE ac5_other");
         let error = error_of(&apply);
-        assert!(error.starts_with("42501") && error.contains("must be owner of table ac5.t"), "{error}");
-        run("RESET ROLE; ALTER TABLE ac5.t OWNER TO ac5_other; REVOKE CREATE ON SCHEMA ac5 FROM ac5_other; SET LOCAL ROLE ac5_other");
+        assert!(
+            error.starts_with("42501") && error.contains("must be owner of table ac5.t"),
+            "{error}"
+        );
+        run(
+            "RESET ROLE; ALTER TABLE ac5.t OWNER TO ac5_other; REVOKE CREATE ON SCHEMA ac5 FROM ac5_other; SET LOCAL ROLE ac5_other",
+        );
         let error = error_of(&apply);
-        assert!(error.starts_with("42501") && error.contains("schema ac5"), "{error}");
+        assert!(
+            error.starts_with("42501") && error.contains("schema ac5"),
+            "{error}"
+        );
         run("RESET ROLE; GRANT CREATE ON SCHEMA ac5 TO ac5_other; SET LOCAL ROLE ac5_other");
         let id = number(&apply);
         // It runs as whoever asked for it, and others see nothing of it.
         play(&commands_as_superuser(id)).expect("apply");
         assert_eq!(state(id), "succeeded");
-        run("RESET ROLE; CREATE ROLE ac5_third LOGIN; GRANT EXECUTE ON FUNCTION pgopt.undo(bigint) TO ac5_third; SET LOCAL ROLE ac5_third");
+        run(
+            "RESET ROLE; CREATE ROLE ac5_third LOGIN; GRANT EXECUTE ON FUNCTION pgopt.undo(bigint) TO ac5_third; SET LOCAL ROLE ac5_third",
+        );
         assert_eq!(number("SELECT count(*) FROM pgopt.applied"), 0);
         assert!(error_of(&format!("SELECT pgopt.undo({id})")).starts_with("22023"));
         assert!(error_of("SELECT * FROM pgopt.action_log").starts_with("42501"));
@@ -317,7 +347,8 @@ mod tests {
         work(&["* FROM ac9.t WHERE lower(note) = 'n77'"]);
         let id = carry_out("ac9", "lower(note)");
         assert_eq!(state(id), "succeeded", "{}", applied(id));
-        let analysed = "SELECT count(*) FROM pg_stats WHERE schemaname = 'ac9' AND tablename LIKE '%idx'";
+        let analysed =
+            "SELECT count(*) FROM pg_stats WHERE schemaname = 'ac9' AND tablename LIKE '%idx'";
         assert_eq!(number(analysed), 1);
     }
 
@@ -328,7 +359,9 @@ mod tests {
         let before = definitions("ac10");
         let id = apply_part("ac10", "ac10.p ");
         let commands = commands(id, "job_id");
-        let concurrent = commands.iter().filter(|one| one.starts_with("CREATE INDEX CONCURRENTLY"));
+        let concurrent = commands
+            .iter()
+            .filter(|one| one.starts_with("CREATE INDEX CONCURRENTLY"));
         assert_eq!(concurrent.count(), 2, "{commands:?}");
         play(&commands).expect("apply");
         play(&commands).expect_err("a second time it has nothing to apply");
@@ -347,7 +380,9 @@ mod tests {
         work(&["* FROM ac11.t WHERE a = 5"]);
         let id = apply_part("ac11", "(a)");
         // What the table is now is read faster in sequence.
-        run("DELETE FROM ac11.t WHERE a > 20; ALTER TABLE ac11.t ADD x int DEFAULT 1; ALTER TABLE ac11.t ALTER x TYPE bigint; ANALYZE ac11.t");
+        run(
+            "DELETE FROM ac11.t WHERE a > 20; ALTER TABLE ac11.t ADD x int DEFAULT 1; ALTER TABLE ac11.t ALTER x TYPE bigint; ANALYZE ac11.t",
+        );
         play(&commands(id, "job_id")).expect("apply");
         let row = applied(id);
         assert_eq!(text(&row, "state"), "not used", "{row}");

@@ -28,7 +28,10 @@ mod tests {
         invalidate("af1.t_a_idx");
         end(id, "job_id", false, true);
         assert_eq!(state(id), "queued");
-        assert!(commands_of_clean_up(id).is_empty(), "the next attempt does it");
+        assert!(
+            commands_of_clean_up(id).is_empty(),
+            "the next attempt does it"
+        );
         let rest = number("SELECT 'af1.t_a_idx'::regclass::oid::bigint");
         play(&commands).expect("another attempt");
         assert_eq!(state(id), "succeeded");
@@ -53,7 +56,10 @@ mod tests {
         let index = number("SELECT 'af2.t_c_b_idx'::regclass::oid::bigint");
         end(id, "job_id", false, true);
         play(&commands).expect("another attempt");
-        assert_eq!(number("SELECT 'af2.t_c_b_idx'::regclass::oid::bigint"), index);
+        assert_eq!(
+            number("SELECT 'af2.t_c_b_idx'::regclass::oid::bigint"),
+            index
+        );
         assert_eq!(state(id), "succeeded");
     }
 
@@ -70,7 +76,9 @@ mod tests {
         let commands = commands(id, "job_id");
         play(&commands[..commands.len() - 2]).expect("up to the build");
         invalidate("af3.t_a_idx");
-        let job = number(&format!("SELECT job_id FROM pgopt.action_log WHERE id = {id}"));
+        let job = number(&format!(
+            "SELECT job_id FROM pgopt.action_log WHERE id = {id}"
+        ));
         run(&format!(
             "INSERT INTO pgopt.job_run_log (id, job_id, name, owner, command, status, attempt, finished, sqlstate, message)
              VALUES (nextval('pgopt.job_run_ids'), {job}, 'x', 10, 'x', 'failed', 5, now(), '57P01', 'terminating connection')"
@@ -81,7 +89,12 @@ mod tests {
         assert_eq!(text(&row, "sqlstate"), "57P01", "{row}");
         assert_eq!(text(&row, "message"), "terminating connection", "{row}");
         let clean_up = commands_of_clean_up(id);
-        assert!(clean_up.iter().any(|one| one.contains("DROP INDEX CONCURRENTLY")), "{clean_up:?}");
+        assert!(
+            clean_up
+                .iter()
+                .any(|one| one.contains("DROP INDEX CONCURRENTLY")),
+            "{clean_up:?}"
+        );
         // Killed before it dropped anything: it is queued again.
         play(&clean_up[..2]).expect("set aside");
         end(id, "clean_up_job_id", false, false);
@@ -92,7 +105,10 @@ mod tests {
         assert_eq!(definitions("af3"), before);
         assert_eq!(state(id), "failed");
         let error = error_of(&format!("SELECT pgopt.undo({id})"));
-        assert!(error.starts_with("55000") && error.contains("nothing to be undone"), "{error}");
+        assert!(
+            error.starts_with("55000") && error.contains("nothing to be undone"),
+            "{error}"
+        );
     }
 
     #[pg_test]
@@ -175,7 +191,10 @@ mod tests {
         let rank = rank("af8", "(a)");
         let id = number(&format!("SELECT pgopt.apply({rank})"));
         let error = error_of(&format!("SELECT pgopt.apply({rank})"));
-        assert!(error.starts_with("42710") && error.contains(&format!("action {id}")), "{error}");
+        assert!(
+            error.starts_with("42710") && error.contains(&format!("action {id}")),
+            "{error}"
+        );
         let error = error_of(&format!("SELECT pgopt.undo({id})"));
         assert!(error.starts_with("55000"), "{error}");
         play(&commands(id, "job_id")).expect("apply");
@@ -191,13 +210,19 @@ mod tests {
         let id = number(&apply);
         run("ALTER TABLE af9.t RENAME TO other");
         let error = play(&commands(id, "job_id")).expect_err("renamed");
-        assert!(error.starts_with("55000") && error.contains("af9.other"), "{error}");
+        assert!(
+            error.starts_with("55000") && error.contains("af9.other"),
+            "{error}"
+        );
         end(id, "job_id", false, false);
         assert!(error_of(&apply).starts_with("55000"));
         // Another one of the same name is not the one that was advised on.
         run("DROP TABLE af9.other; CREATE TABLE af9.t (a int)");
         let error = error_of(&apply);
-        assert!(error.starts_with("42P01") && error.contains("does not exist any more"), "{error}");
+        assert!(
+            error.starts_with("42P01") && error.contains("does not exist any more"),
+            "{error}"
+        );
         assert_eq!(state(id), "failed");
     }
 
@@ -209,7 +234,10 @@ mod tests {
         run("UPDATE pg_class SET reltuples = 1e15 WHERE oid = 'af10.t'::regclass");
         let rank = rank("af10", "(a)");
         let error = error_of(&format!("SELECT pgopt.apply({rank})"));
-        assert!(error.starts_with("53100") && error.contains("are free"), "{error}");
+        assert!(
+            error.starts_with("53100") && error.contains("are free"),
+            "{error}"
+        );
     }
 
     #[pg_test]
@@ -225,7 +253,9 @@ mod tests {
         prepare("af11");
         work(&["* FROM af11.t WHERE a = 5"]);
         let id = apply_part("af11", "(a)");
-        run(&format!("DELETE FROM pgopt.job_definitions WHERE name = 'pgopt apply {id}'"));
+        run(&format!(
+            "DELETE FROM pgopt.job_definitions WHERE name = 'pgopt apply {id}'"
+        ));
         assert_eq!(state(id), "failed");
         crate::actions::recover().expect("recover");
         assert_eq!(text(&applied(id), "state"), "failed");
@@ -239,7 +269,10 @@ mod tests {
         let id = carry_out("af12", "(a)");
         run("DROP INDEX af12.t_a_idx; CREATE INDEX t_a_idx ON af12.t (b)");
         let error = error_of(&format!("SELECT pgopt.undo({id})"));
-        assert!(error.starts_with("55000") && error.contains("is not the index"), "{error}");
+        assert!(
+            error.starts_with("55000") && error.contains("is not the index"),
+            "{error}"
+        );
         assert!(definitions("af12").contains("t_a_idx"));
     }
 

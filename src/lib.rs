@@ -14,6 +14,7 @@
 //! | configuration | a set of indexes, costed together |
 //! | recommendation | an index worth making, with the evidence for it |
 //! | action | a recommendation being carried out: built, verified, taken back |
+//! | job / run | a scheduled command / one execution of it |
 //! | planning sandbox | where a statement is planned as the role that ran it, and everything rolled back |
 //!
 //! # Rooms
@@ -25,17 +26,19 @@
 //! actions                     advice carried out: build, verify, take back
 //! advisor, status             workload -> candidates -> costs -> selection -> evidence
 //! workload                    which statements, with which weights and values; the planning sandbox
-//! capture, whatif             what the hooks saw, counted; hypothetical and hidden indexes
-//! shmem                       structures shared by all processes; each file says how it locks
+//! capture, whatif, jobs       what the hooks saw, counted; hypothetical and hidden indexes; scheduled commands
+//! shmem, calendar             structures shared by all processes; when something is due
 //! pg, settings, error         the door to the server's C interface; settings; one error type
 //! ```
 
 mod actions;
 mod advisor;
 mod arguments;
+mod calendar;
 mod capture;
 mod error;
 mod hooks;
+mod jobs;
 mod pg;
 mod settings;
 mod shmem;
@@ -52,6 +55,7 @@ extension_sql_file!("../sql/bootstrap.sql", bootstrap);
 extension_sql_file!("../sql/whatif.sql", name = "whatif");
 extension_sql_file!("../sql/advisor.sql", name = "advisor");
 extension_sql_file!("../sql/capture.sql", name = "capture");
+extension_sql_file!("../sql/jobs.sql", name = "jobs");
 extension_sql_file!("../sql/status.sql", name = "status");
 extension_sql_file!("../sql/actions.sql", name = "actions");
 extension_sql_file!("../sql/grants.sql", finalize);

@@ -5,10 +5,12 @@
 
 pub(crate) mod bound;
 pub(crate) mod catalog;
+pub(crate) mod checked_setting;
 pub(crate) mod clock;
 pub(crate) mod clustered_values;
 pub(crate) mod code_guard;
 pub(crate) mod column_order;
+pub(crate) mod command_text;
 pub(crate) mod compat;
 pub(crate) mod deparse;
 pub(crate) mod dependent_columns;
@@ -61,3 +63,4 @@ pub(crate) mod utility;
 mod value_copies;
 pub(crate) mod values;
 pub(crate) mod version;
+pub(crate) mod zone;

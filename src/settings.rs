@@ -6,9 +6,11 @@ use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
 mod actions;
 mod capture;
+mod jobs;
 
 pub(crate) use actions::*;
 pub(crate) use capture::*;
+pub(crate) use jobs::*;
 
 /// On by default: a library that was loaded is wanted. A superuser can switch everything off
 /// without a restart, in one session or by a reload.
@@ -66,6 +68,7 @@ pub(crate) fn define() {
     );
     actions::define();
     capture::define();
+    jobs::define();
     reserve_prefix();
 }
 

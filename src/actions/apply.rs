@@ -63,10 +63,12 @@ pub(super) fn undo(id: i64) -> Result<i64> {
         State::Undone => return Err(log::wrong_state(&action, "has been undone already")),
         State::Undoing => return Err(log::wrong_state(&action, "is being undone already")),
         State::Queued | State::Running => {
-            return Err(log::wrong_state(&action, "has not been carried out yet").hint(format!(
-                "Wait for it, or stop it with pgopt.unschedule('{}').",
-                job_name(id, Task::Apply)
-            )));
+            return Err(
+                log::wrong_state(&action, "has not been carried out yet").hint(format!(
+                    "Wait for it, or stop it with pgopt.unschedule('{}').",
+                    job_name(id, Task::Apply)
+                )),
+            );
         }
         State::Failed if !leaves_something(&action)? => {
             return Err(log::wrong_state(&action, "has left nothing to be undone"));
@@ -89,7 +91,10 @@ pub(super) fn undo(id: i64) -> Result<i64> {
         serde_json::json!({"state": State::Undoing, "undo_job_id": job, "progress": progress,
                            "sqlstate": null, "message": null}),
     )?;
-    tell(&format!("queued the undoing of action {id}"), &plan.down.steps);
+    tell(
+        &format!("queued the undoing of action {id}"),
+        &plan.down.steps,
+    );
     Ok(id)
 }
 

@@ -117,9 +117,8 @@ pub(super) fn table(plan: &Applicable) -> Result<()> {
 }
 
 fn denied(message: String) -> Error {
-    Error::new(PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE, message).hint(
-        "Have the owner of the table call it: what it queues runs as whoever calls it.",
-    )
+    Error::new(PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE, message)
+        .hint("Have the owner of the table call it: what it queues runs as whoever calls it.")
 }
 
 /// What has to be there for the action: none of what it makes, unless it is the INVALID rest of
@@ -130,9 +129,9 @@ pub(super) fn objects(plan: &Applicable) -> Result<(Vec<u32>, Vec<(String, u32)>
     let tree = catalog::with_partitions(pg_sys::Oid::from(plan.table));
     let mut leftovers = Vec::new();
     for found in found.iter().filter(|found| found.place < plan.made.len()) {
-        let of_table = found.table.is_some_and(|table| {
-            tree.iter().any(|member| member.to_u32() == table)
-        });
+        let of_table = found
+            .table
+            .is_some_and(|table| tree.iter().any(|member| member.to_u32() == table));
         if found.valid || !of_table {
             return Err(taken(all.get(found.place).copied().unwrap_or_default()));
         }

@@ -34,7 +34,10 @@ pub(super) fn undo(id: i64, plan: &Applicable) -> Vec<String> {
 
 /// The commands that drop what interrupted runs left behind.
 pub(super) fn clean_up(id: i64, plan: &Applicable) -> Vec<String> {
-    let mut commands = vec![PATIENTLY.to_owned(), call("action_check", id, Task::CleanUp)];
+    let mut commands = vec![
+        PATIENTLY.to_owned(),
+        call("action_check", id, Task::CleanUp),
+    ];
     let concurrently = (plan.made.iter().map(|made| made.concurrently))
         .chain(plan.down.builds.iter().map(|_| true));
     for ((place, name), concurrently) in names(plan).into_iter().enumerate().zip(concurrently) {

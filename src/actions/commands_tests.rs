@@ -138,9 +138,15 @@ fn locks_that_others_would_queue_behind_are_waited_for_briefly() {
 #[test]
 fn a_build_that_blocks_writers_is_told_from_one_that_does_not() {
     let blocks = |step: &str| blocks_writers(&strings(&[step]));
-    assert!(blocks("CREATE INDEX IF NOT EXISTS i ON s.t USING btree (a)"));
-    assert!(!blocks("CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON s.t USING btree (a)"));
-    assert!(!blocks("CREATE INDEX IF NOT EXISTS i ON ONLY s.t USING btree (a)"));
+    assert!(blocks(
+        "CREATE INDEX IF NOT EXISTS i ON s.t USING btree (a)"
+    ));
+    assert!(!blocks(
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON s.t USING btree (a)"
+    ));
+    assert!(!blocks(
+        "CREATE INDEX IF NOT EXISTS i ON ONLY s.t USING btree (a)"
+    ));
     assert!(!blocks(
         "CREATE INDEX IF NOT EXISTS i ON s.t USING btree (a) WITH (timescaledb.transaction_per_chunk)"
     ));
@@ -148,6 +154,9 @@ fn a_build_that_blocks_writers_is_told_from_one_that_does_not() {
 
 #[test]
 fn the_rest_gets_a_name_in_the_schema_of_the_index() {
-    assert_eq!(rest_of(3, 0, "\"a.\"\"b\".\"c.d\""), "\"a.\"\"b\".pgopt_rest_3_0");
+    assert_eq!(
+        rest_of(3, 0, "\"a.\"\"b\".\"c.d\""),
+        "\"a.\"\"b\".pgopt_rest_3_0"
+    );
     assert_eq!(rest_of(3, 12, "s.i"), "s.pgopt_rest_3_12");
 }

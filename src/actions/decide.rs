@@ -35,11 +35,13 @@ pub(super) fn lack_of_room(size: u64, indexes: Option<Room>, sorts: Option<Room>
             of_sorts: false,
         });
     }
-    elsewhere.filter(|sorts| size > sorts.free).map(|sorts| Lack {
-        needed: size,
-        free: sorts.free,
-        of_sorts: true,
-    })
+    elsewhere
+        .filter(|sorts| size > sorts.free)
+        .map(|sorts| Lack {
+            needed: size,
+            free: sorts.free,
+            of_sorts: true,
+        })
 }
 
 /// A transaction that a build would have to wait for.
@@ -57,7 +59,11 @@ pub(super) struct Old {
 /// One sentence about each of the first few.
 pub(super) fn describe(old: &[Old], limit: i32) -> String {
     const MOST: usize = 5;
-    let mut sentences: Vec<String> = old.iter().take(MOST).map(|old| sentence(old, limit)).collect();
+    let mut sentences: Vec<String> = old
+        .iter()
+        .take(MOST)
+        .map(|old| sentence(old, limit))
+        .collect();
     match old.len().saturating_sub(MOST) {
         0 => {}
         1 => sentences.push("There is 1 more.".to_owned()),

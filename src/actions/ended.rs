@@ -51,7 +51,8 @@ fn tell_failure(
     if had_ended {
         return Ok(());
     }
-    let message = message.unwrap_or_else(|| "its run ended, and the history of runs does not say why".to_owned());
+    let message = message
+        .unwrap_or_else(|| "its run ended, and the history of runs does not say why".to_owned());
     let message = match task {
         Task::Apply => message,
         Task::Undo => format!("undoing it failed: {message}"),
@@ -68,9 +69,10 @@ fn tell_failure(
 fn clean_up(action: &Action) -> Result<()> {
     let mut left: Vec<String> = rests::set_aside_before(action)?;
     let all = names(&action.plan);
-    left.extend((rests::of(action)?.iter()).filter_map(|found| {
-        all.get(found.place).map(|name| (*name).to_owned())
-    }));
+    left.extend(
+        (rests::of(action)?.iter())
+            .filter_map(|found| all.get(found.place).map(|name| (*name).to_owned())),
+    );
     if left.is_empty() || log::job_exists(&job_name(action.id, Task::CleanUp))? {
         return Ok(());
     }

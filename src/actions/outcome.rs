@@ -23,13 +23,17 @@ pub(super) fn of_apply(mut action: Action) -> Result<()> {
     let plan = &action.plan;
     let found = checks::found_of(plan)?;
     if let Some(left) = found.iter().find(|found| found.place >= plan.made.len()) {
-        let name = super::commands::names(plan).get(left.place).copied().unwrap_or_default();
+        let name = super::commands::names(plan)
+            .get(left.place)
+            .copied()
+            .unwrap_or_default();
         return Err(not_ready(format!("index {name} was not dropped")));
     }
     let index = match plan.made.first() {
         Some(made) => {
             let found = found.iter().find(|found| found.place == 0 && found.valid);
-            let found = found.ok_or_else(|| not_ready(format!("index {} was not built", made.name)))?;
+            let found =
+                found.ok_or_else(|| not_ready(format!("index {} was not built", made.name)))?;
             Some(found.oid)
         }
         None => None,
@@ -39,7 +43,9 @@ pub(super) fn of_apply(mut action: Action) -> Result<()> {
     {
         return Err(not_ready(format!("statistics {name} were not made")));
     }
-    let attached = index.map_or_else(Vec::new, |index| catalog::with_attached(pg_sys::Oid::from(index)));
+    let attached = index.map_or_else(Vec::new, |index| {
+        catalog::with_attached(pg_sys::Oid::from(index))
+    });
     let size = index.map(|_| size(&attached)).transpose()?;
     let planned = usage::planned_now(&plan.statements)?;
     let attached: Vec<u32> = attached.iter().map(|oid| oid.to_u32()).collect();
@@ -125,7 +131,9 @@ fn sum(action: &Action, cost: impl Fn(&str) -> Option<f64>) -> Option<f64> {
     let known: Vec<_> = (action.plan.statements.iter())
         .filter(|wanted| cost_of(action, &wanted.hash).is_some())
         .collect();
-    let costs = known.iter().map(|wanted| Some(wanted.weight * cost(&wanted.hash)?));
+    let costs = known
+        .iter()
+        .map(|wanted| Some(wanted.weight * cost(&wanted.hash)?));
     let sum = costs.sum::<Option<f64>>();
     sum.filter(|_| !known.is_empty())
 }

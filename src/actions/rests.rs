@@ -19,8 +19,7 @@ const LOCK_TIMEOUT: &str = "3s";
 pub(super) fn of(action: &Action) -> Result<Vec<Found>> {
     let plan = &action.plan;
     let found = checks::found_of(plan)?;
-    let whole = plan.made.len() > 1
-        && (found.iter()).any(|found| found.place == 0 && !found.valid);
+    let whole = plan.made.len() > 1 && (found.iter()).any(|found| found.place == 0 && !found.valid);
     Ok((found.into_iter())
         .filter(|found| match found.place < plan.made.len() {
             true => action.progress.owns_names && (whole || !found.valid),
@@ -69,9 +68,14 @@ pub(super) fn set_aside(id: i64, name: &str, found: &Found) -> Result<()> {
         "SELECT to_jsonb(set_config('lock_timeout', $1, true))",
         &[DatumWithOid::from(LOCK_TIMEOUT)],
     )?;
-    spi::run(&format!("LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE"))?;
+    spi::run(&format!(
+        "LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE"
+    ))?;
     let now = checks::found(&[name])?;
-    if !now.first().is_some_and(|now| now.oid == before && now.valid == valid) {
+    if !now
+        .first()
+        .is_some_and(|now| now.oid == before && now.valid == valid)
+    {
         return Err(Error::new(
             PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
             format!("index {name} was being changed by somebody else"),

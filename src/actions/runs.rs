@@ -30,7 +30,8 @@ pub(super) fn check(id: i64, task: Task) -> Result<()> {
     let (way, _) = way_of(&action.plan, task);
     let all = names(&action.plan);
     let is_there = |name: &String| {
-        (found.iter()).any(|found| all.get(found.place).is_some_and(|known| *known == name) && found.valid)
+        (found.iter())
+            .any(|found| all.get(found.place).is_some_and(|known| *known == name) && found.valid)
     };
     if !way.builds.iter().all(is_there) {
         checks::possible_now(&action.plan, task, roles::current_user())?;
@@ -95,7 +96,10 @@ fn check_dropped(action: &Action, found: &[Found], task: Task) -> Result<()> {
     }
     let all = names(&action.plan);
     let mut drops = false;
-    for found in found.iter().filter(|found| found.place >= action.plan.made.len()) {
+    for found in found
+        .iter()
+        .filter(|found| found.place >= action.plan.made.len())
+    {
         let name = all.get(found.place).copied().unwrap_or_default();
         let known = (action.progress.dropped.iter()).any(|(_, oid)| *oid == found.oid);
         if !known {

@@ -79,7 +79,9 @@ pub(super) fn of(change: &Recommendation, table_name: String) -> Option<Applicab
         return None;
     }
     let made: Vec<Made> = match change.action {
-        Action::Create | Action::Replace => plan.undo_steps.iter().filter_map(|s| made(s)).collect(),
+        Action::Create | Action::Replace => {
+            plan.undo_steps.iter().filter_map(|s| made(s)).collect()
+        }
         Action::Drop | Action::CreateStatistics | Action::Hint => Vec::new(),
     };
     // The rest of an interrupted build is dropped before each build, so not by a step that would
@@ -106,7 +108,9 @@ pub(super) fn of(change: &Recommendation, table_name: String) -> Option<Applicab
         made,
         statistics: plan.undo.strip_prefix(DROP_STATISTICS).map(str::to_owned),
         needs_analyze: plan.has_expression,
-        size: change.size.filter(|_| !matches!(change.action, Action::Drop)),
+        size: change
+            .size
+            .filter(|_| !matches!(change.action, Action::Drop)),
         build_seconds: change.build_seconds,
         statements: wanted(&change.evidence.statements),
     })
@@ -154,7 +158,8 @@ impl Applicable {
                 .map(|wanted| wanted.weight * cost(wanted))
                 .sum()
         };
-        (!self.statements.is_empty()).then(|| (sum(|one| one.cost_before), sum(|one| one.cost_after)))
+        (!self.statements.is_empty())
+            .then(|| (sum(|one| one.cost_before), sum(|one| one.cost_after)))
     }
 
     /// About the memory it takes.
@@ -185,7 +190,11 @@ mod tests {
 
     #[test]
     fn statements_of_one_text_count_by_their_weights() {
-        let wanted = wanted(&[helped("a", 1.0, 10.0), helped("b", 1.0, 1.0), helped("a", 3.0, 30.0)]);
+        let wanted = wanted(&[
+            helped("a", 1.0, 10.0),
+            helped("b", 1.0, 1.0),
+            helped("a", 3.0, 30.0),
+        ]);
         assert_eq!(wanted.len(), 2);
         assert_eq!((wanted[0].weight, wanted[0].cost_before), (4.0, 25.0));
     }
@@ -197,7 +206,10 @@ mod tests {
             made("DROP INDEX CONCURRENTLY IF EXISTS s.\"I\""),
             Some(("s.\"I\"".to_owned(), true))
         );
-        assert_eq!(made("DROP INDEX IF EXISTS s.i"), Some(("s.i".to_owned(), false)));
+        assert_eq!(
+            made("DROP INDEX IF EXISTS s.i"),
+            Some(("s.i".to_owned(), false))
+        );
         assert_eq!(made("CREATE INDEX CONCURRENTLY i ON t (a)"), None);
     }
 }

@@ -82,12 +82,13 @@ fn chosen(ranks: &[i32], count: usize) -> Result<BTreeSet<usize>> {
 
 /// A rank beyond the `count` there are.
 pub(super) fn no_such_rank(rank: i32, count: usize) -> Error {
-    Error::invalid_parameter(format!("there is no recommendation with rank {rank}"))
-        .detail(match count {
+    Error::invalid_parameter(format!("there is no recommendation with rank {rank}")).detail(
+        match count {
             0 => "There is nothing to recommend now.".to_owned(),
             1 => "There is 1 recommendation now.".to_owned(),
             count => format!("There are {count} recommendations now."),
-        })
+        },
+    )
 }
 
 impl Migration {

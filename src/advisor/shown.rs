@@ -61,7 +61,9 @@ pub(crate) fn with_rank(rank: i32) -> Result<Applicable> {
             ranks(&advice)
         }
     };
-    let place = usize::try_from(rank).ok().and_then(|rank| rank.checked_sub(1));
+    let place = usize::try_from(rank)
+        .ok()
+        .and_then(|rank| rank.checked_sub(1));
     match place.and_then(|place| ranks.get(place)) {
         Some(Rank::Step(step)) => Ok((**step).clone()),
         Some(Rank::Hint(kind)) => Err(Error::unsupported(format!(

@@ -37,7 +37,10 @@ pub(crate) fn planned_now(wanted: &[Wanted]) -> Result<Vec<PlannedNow>> {
     for observed in &observation.observed {
         let statement = &observed.statement;
         let sum = sums.entry(text_hash(&statement.source.text)).or_default();
-        let (weight, cost) = (statement.weight().max(f64::MIN_POSITIVE), statement.base.cost);
+        let (weight, cost) = (
+            statement.weight().max(f64::MIN_POSITIVE),
+            statement.base.cost,
+        );
         sum.weight += weight;
         sum.cost += weight * cost;
         sum.indexes
