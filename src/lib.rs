@@ -57,7 +57,7 @@ extension_sql_file!("../sql/advisor.sql", name = "advisor");
 extension_sql_file!("../sql/capture.sql", name = "capture");
 extension_sql_file!("../sql/jobs.sql", name = "jobs");
 extension_sql_file!("../sql/status.sql", name = "status");
-extension_sql_file!("../sql/actions.sql", name = "actions");
+extension_sql_file!("../sql/actions.sql", name = "actions", requires = ["jobs"]);
 extension_sql_file!("../sql/grants.sql", finalize);
 
 /// Runs once when the server loads the library, preloaded or by the first call of a function.

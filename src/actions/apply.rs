@@ -39,15 +39,15 @@ pub(super) fn apply(rank: i32) -> Result<i64> {
         .hint("See the view pgopt.applied."));
     }
     checks::table(&plan)?;
-    let (leftovers, dropped) = checks::objects(&plan)?;
+    let objects = checks::objects(&plan)?;
     let caller = roles::current_user();
     checks::possible_now(&plan, Task::Apply, caller)?;
     let id = log::next_id()?;
     let steps = commands::apply(id, &plan);
     let job = queue(id, &plan, Task::Apply, steps, caller)?;
     let progress = Progress {
-        leftovers,
-        dropped,
+        leftovers: objects.leftovers,
+        dropped: objects.dropped,
         ..Progress::default()
     };
     log::insert(id, job, &plan, &progress)?;

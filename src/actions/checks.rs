@@ -121,9 +121,17 @@ fn denied(message: String) -> Error {
         .hint("Have the owner of the table call it: what it queues runs as whoever calls it.")
 }
 
-/// What has to be there for the action: none of what it makes, unless it is the INVALID rest of
-/// an interrupted build (returned by OID), and what it drops (returned by name and OID).
-pub(super) fn objects(plan: &Applicable) -> Result<(Vec<u32>, Vec<(String, u32)>)> {
+/// What is there when an action is asked for.
+pub(super) struct Objects {
+    /// INVALID rests of interrupted builds that have the names of what it makes.
+    pub(super) leftovers: Vec<u32>,
+    /// What it drops, by name and OID.
+    pub(super) dropped: Vec<(String, u32)>,
+}
+
+/// What has to be there for the action: none of what it makes, unless it is such a rest, and what
+/// it drops.
+pub(super) fn objects(plan: &Applicable) -> Result<Objects> {
     let all = names(plan);
     let found = found_of(plan)?;
     let tree = catalog::with_partitions(pg_sys::Oid::from(plan.table));
@@ -150,7 +158,7 @@ pub(super) fn objects(plan: &Applicable) -> Result<(Vec<u32>, Vec<(String, u32)>
             }
         }
     }
-    Ok((leftovers, dropped))
+    Ok(Objects { leftovers, dropped })
 }
 
 /// The name of an index to be made is not free.
