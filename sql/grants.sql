@@ -10,3 +10,8 @@ REVOKE EXECUTE ON FUNCTION pgopt.reset_statements_by_id(oid, oid, bigint) FROM P
 GRANT SELECT ON pgopt.statements, pgopt.top_statements, pgopt.statement_samples, pgopt.latency,
     pgopt.n_plus_one, pgopt.slow_transactions, pgopt.capture_info TO PUBLIC;
 GRANT SELECT ON pgopt.worker_status TO PUBLIC;
+-- Work in the background is the database owner's to allow; the commands of actions' jobs look at
+-- who calls them.
+REVOKE EXECUTE ON FUNCTION pgopt.apply(int), pgopt.undo(bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pgopt.apply(int), pgopt.undo(bigint) TO pg_database_owner;
+GRANT SELECT ON pgopt.applied TO PUBLIC;

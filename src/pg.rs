@@ -16,6 +16,7 @@ pub(crate) mod compat;
 pub(crate) mod databases;
 pub(crate) mod deparse;
 pub(crate) mod dependent_columns;
+pub(crate) mod disk;
 pub(crate) mod elevated;
 pub(crate) mod errors;
 pub(crate) mod execution;

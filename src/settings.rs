@@ -4,10 +4,12 @@
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
+mod actions;
 mod capture;
 mod jobs;
 mod worker;
 
+pub(crate) use actions::*;
 pub(crate) use capture::*;
 pub(crate) use jobs::*;
 pub(crate) use worker::max_workers;
@@ -69,6 +71,7 @@ pub(crate) fn define() {
         GucContext::Userset,
         GucFlags::UNIT_MS,
     );
+    actions::define();
     capture::define();
     jobs::define();
     worker::define();

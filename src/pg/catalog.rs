@@ -244,6 +244,11 @@ pub(crate) fn leaf_relations(table: pg_sys::Oid) -> Vec<pg_sys::Oid> {
         .collect()
 }
 
+/// A table and, if it is a partitioned one, every partition below it.
+pub(crate) fn with_partitions(table: pg_sys::Oid) -> Vec<pg_sys::Oid> {
+    with_descendants(table)
+}
+
 /// An index and, if it is a partitioned one, every index attached below it.
 pub(crate) fn with_attached(index: pg_sys::Oid) -> Vec<pg_sys::Oid> {
     with_descendants(index)

@@ -37,6 +37,12 @@ pub(crate) fn is_parallel_worker() -> bool {
     unsafe { pg_sys::ParallelWorkerNumber >= 0 }
 }
 
+/// Whether it is a background worker of an extension, such as those that run jobs.
+pub(crate) fn is_background_worker() -> bool {
+    // SAFETY: a plain variable of this process.
+    unsafe { pg_sys::MyBackendType == pg_sys::BackendType::B_BG_WORKER }
+}
+
 /// Encoding of the database.
 pub(crate) fn encoding() -> i32 {
     unsafe extern "C-unwind" {

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use pgrx::PgSqlErrorCode;
 
+use crate::actions;
 use crate::error::{Result, sqlstate_text};
 use crate::jobs::store::{self, Ended, Outcome, Start};
 use crate::pg::background::{self, Failure, Worker};
@@ -166,6 +167,9 @@ impl Round {
         let plan = store::plan(now, self.room(), &mut |_due| Ok(None))?;
         over.extend(plan.ended.iter().cloned());
         follow_up(&over)?;
+        if self.is_first {
+            actions::recover()?;
+        }
         self.starving = false;
         for start in &plan.starts {
             match self.launch(start, now) {
@@ -274,7 +278,10 @@ impl Round {
 }
 
 /// Tells the rooms that registered jobs how their runs ended.
-fn follow_up(_over: &[Ended]) -> Result<()> {
+fn follow_up(ended: &[Ended]) -> Result<()> {
+    for run in ended {
+        actions::run_ended(run.job, run.succeeded, run.will_retry)?;
+    }
     Ok(())
 }
 
