@@ -45,7 +45,10 @@ fn month_length(year: i64, month: i64) -> i64 {
 pub(super) fn add(wall: i64, months: i64, days: i64) -> Option<i64> {
     let (day, of_day) = (wall.div_euclid(DAY), wall.rem_euclid(DAY));
     let (year, month, of_month) = date_of(day);
-    let months = year.checked_mul(12)?.checked_add(month - 1)?.checked_add(months)?;
+    let months = year
+        .checked_mul(12)?
+        .checked_add(month - 1)?
+        .checked_add(months)?;
     let (year, month) = (months.div_euclid(12), months.rem_euclid(12) + 1);
     if year.abs() > 200_000 {
         return None;

@@ -36,8 +36,8 @@ impl Cron {
             .build();
         let pattern = parser.parse(text).map_err(|error| format!("{error}"))?;
         let from_minutes = fields.len().saturating_sub(5);
-        let runs_through = (fields.iter().skip(from_minutes).take(2))
-            .any(|field| field.starts_with('*'));
+        let runs_through =
+            (fields.iter().skip(from_minutes).take(2)).any(|field| field.starts_with('*'));
         let cron = Self {
             pattern,
             runs_through,
@@ -75,7 +75,9 @@ impl Cron {
         let mut offset = i64::from(zone.offset_at(after)) * SECOND;
         let mut change = zone.next_change(after);
         for _ in 0..MOST_CHANGES {
-            let moment = self.next_wall(from.checked_add(offset)?)?.checked_sub(offset)?;
+            let moment = self
+                .next_wall(from.checked_add(offset)?)?
+                .checked_sub(offset)?;
             match change {
                 Some(at) if moment >= at => {
                     from = at - 1;
@@ -90,7 +92,10 @@ impl Cron {
 
     /// The first wall clock time after `wall` that matches, as if no clock were ever changed.
     fn next_wall(&self, wall: i64) -> Option<i64> {
-        let next = (self.pattern.find_next_occurrence(&Wall(wall.div_euclid(SECOND)), false)).ok()?;
+        let next = (self
+            .pattern
+            .find_next_occurrence(&Wall(wall.div_euclid(SECOND)), false))
+        .ok()?;
         next.0.checked_mul(SECOND)
     }
 }
@@ -123,7 +128,9 @@ impl CronDateTime for Wall {
     ) -> Result<Resolution<Self>, croner::errors::CronError> {
         let day = civil::day_of(i64::from(at.year()), at.month().into(), at.day().into());
         let second = at.hour() * 3600 + at.minute() * 60 + at.second();
-        Ok(Resolution::Single(Self(day * SECONDS_OF_DAY + i64::from(second))))
+        Ok(Resolution::Single(Self(
+            day * SECONDS_OF_DAY + i64::from(second),
+        )))
     }
 
     fn checked_add_seconds(&self, seconds: i64) -> Option<Self> {

@@ -50,7 +50,9 @@ impl Schedule {
             return Ok(Text::Schedule(Self::Boot));
         }
         if text.starts_with('@') {
-            let known = NAMES.iter().find(|(name, _)| text.eq_ignore_ascii_case(name));
+            let known = NAMES
+                .iter()
+                .find(|(name, _)| text.eq_ignore_ascii_case(name));
             let (_, cron) = known.ok_or("There is no such name.")?;
             return Self::cron(cron);
         }
@@ -69,9 +71,8 @@ impl Schedule {
 /// but names units: `1 hour 5 minutes 10 seconds`.
 fn looks_like_cron(text: &str) -> bool {
     let fields: Vec<&str> = text.split_whitespace().collect();
-    let plain = |field: &&str| {
-        (field.bytes()).all(|byte| byte.is_ascii_digit() || b"*/,-".contains(&byte))
-    };
+    let plain =
+        |field: &&str| (field.bytes()).all(|byte| byte.is_ascii_digit() || b"*/,-".contains(&byte));
     fields.len() >= 5 && fields.iter().take(2).all(plain)
         || fields.first().is_some_and(|first| first.starts_with('*'))
 }

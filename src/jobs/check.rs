@@ -107,13 +107,16 @@ fn interval(text: &str) -> Result<Every> {
         )
     });
     let parts = parts.map_err(|error| bad_schedule(text, &format!("As an interval: {error}.")))?;
-    let [months, days, microseconds] = parts.ok_or_else(|| bad_schedule(text, "The interval is infinite."))?;
+    let [months, days, microseconds] =
+        parts.ok_or_else(|| bad_schedule(text, "The interval is infinite."))?;
     let every = Every {
         months,
         days,
         microseconds,
     };
-    every.checked().map_err(|problem| bad_schedule(text, problem))
+    every
+        .checked()
+        .map_err(|problem| bad_schedule(text, problem))
 }
 
 fn bad_schedule(text: &str, problem: &str) -> Error {
@@ -123,24 +126,32 @@ fn bad_schedule(text: &str, problem: &str) -> Error {
 }
 
 fn unknown_zone(name: &str) -> Error {
-    Error::invalid_parameter(format!("time zone \"{}\" not recognized", abbreviate(name, 100)))
-        .detail("The server's time zone database has no zone of that name.")
-        .hint("See the view pg_timezone_names.")
+    Error::invalid_parameter(format!(
+        "time zone \"{}\" not recognized",
+        abbreviate(name, 100)
+    ))
+    .detail("The server's time zone database has no zone of that name.")
+    .hint("See the view pg_timezone_names.")
 }
 
 fn name(name: &str) -> Result<()> {
     if name.is_empty() {
-        return Err(Error::new(PgSqlErrorCode::ERRCODE_INVALID_NAME, "job name is empty")
-            .hint("Pass a name of 1 to 63 bytes."));
+        return Err(
+            Error::new(PgSqlErrorCode::ERRCODE_INVALID_NAME, "job name is empty")
+                .hint("Pass a name of 1 to 63 bytes."),
+        );
     }
     if name.len() > LONGEST_NAME {
-        return Err(Error::new(PgSqlErrorCode::ERRCODE_NAME_TOO_LONG, "job name is too long")
-            .detail(format!(
-                "\"{}\" has {} bytes, and {LONGEST_NAME} are the most.",
-                abbreviate(name, 100),
-                name.len()
-            ))
-            .hint("Pass a shorter name."));
+        return Err(Error::new(
+            PgSqlErrorCode::ERRCODE_NAME_TOO_LONG,
+            "job name is too long",
+        )
+        .detail(format!(
+            "\"{}\" has {} bytes, and {LONGEST_NAME} are the most.",
+            abbreviate(name, 100),
+            name.len()
+        ))
+        .hint("Pass a shorter name."));
     }
     Ok(())
 }
@@ -186,8 +197,10 @@ fn commands(commands: &[String]) -> Result<()> {
 }
 
 fn one_statement(command: &str) -> Result<()> {
-    let kinds = rolled_back(&Surroundings::default(), || command_text::statements(command))
-        .map_err(|error| error.hint("Objects need not exist yet, but the syntax must be right."))?;
+    let kinds = rolled_back(&Surroundings::default(), || {
+        command_text::statements(command)
+    })
+    .map_err(|error| error.hint("Objects need not exist yet, but the syntax must be right."))?;
     match kinds.as_slice() {
         [Kind::Other] => Ok(()),
         [Kind::TransactionControl] => Err(Error::unsupported("transaction control cannot be scheduled")
@@ -209,16 +222,38 @@ fn numbers(job: &NewJob) -> Result<()> {
         if value >= least {
             return Ok(());
         }
-        Err(Error::invalid_parameter(format!("argument \"{argument}\" must {says}"))
-            .detail(format!("It is {value}."))
-            .hint("Leave it out for the default."))
+        Err(
+            Error::invalid_parameter(format!("argument \"{argument}\" must {says}"))
+                .detail(format!("It is {value}."))
+                .hint("Leave it out for the default."),
+        )
     };
     at_least("max_attempts", job.max_attempts.into(), 1, "be at least 1")?;
     at_least("backoff", job.backoff, 0, "not be negative")?;
     at_least("backoff_max", job.backoff_max, 0, "not be negative")?;
-    at_least("breaker_failures", job.breaker_failures.into(), 0, "not be negative")?;
-    at_least("breaker_cooldown", job.breaker_cooldown, 1, "be greater than zero")?;
+    at_least(
+        "breaker_failures",
+        job.breaker_failures.into(),
+        0,
+        "not be negative",
+    )?;
+    at_least(
+        "breaker_cooldown",
+        job.breaker_cooldown,
+        1,
+        "be greater than zero",
+    )?;
     let timeout = |value: Option<i32>| value.unwrap_or(0).into();
-    at_least("statement_timeout", timeout(job.statement_timeout), 0, "not be negative")?;
-    at_least("lock_timeout", timeout(job.lock_timeout), 0, "not be negative")
+    at_least(
+        "statement_timeout",
+        timeout(job.statement_timeout),
+        0,
+        "not be negative",
+    )?;
+    at_least(
+        "lock_timeout",
+        timeout(job.lock_timeout),
+        0,
+        "not be negative",
+    )
 }

@@ -144,7 +144,11 @@ impl Policy<'_> {
         };
         let open = self.in_window(next);
         // A window that has closed again since then is waited for once more.
-        Some(if open > now { open } else { open.max(self.closed_until(now)) })
+        Some(if open > now {
+            open
+        } else {
+            open.max(self.closed_until(now))
+        })
     }
 
     /// When the window opens next, if it is closed.
@@ -157,7 +161,9 @@ impl Policy<'_> {
 
     /// The longest that the breaker may be open after it opened `openings` times in a row.
     fn cooldown(&self, openings: i32) -> i64 {
-        let doublings = u32::try_from(openings.saturating_sub(1)).unwrap_or(0).min(40);
+        let doublings = u32::try_from(openings.saturating_sub(1))
+            .unwrap_or(0)
+            .min(40);
         (self.breaker_cooldown.saturating_mul(1 << doublings))
             .min(LONGEST_COOLDOWN.max(self.breaker_cooldown))
     }
@@ -187,7 +193,8 @@ pub(crate) fn adopt(policy: &Policy, before: Option<&State>, changed: bool, now:
         // not back to a time that a run was made for a moment ago.
         let expected = policy.next(now.max(state.not_before.unwrap_or(now)));
         let handled = state.slot.is_some_and(|slot| {
-            let near = |expected: i64| expected < slot && slot <= expected.saturating_add(TOLERANCE);
+            let near =
+                |expected: i64| expected < slot && slot <= expected.saturating_add(TOLERANCE);
             expected.is_some_and(near)
         });
         if changed || !handled {
@@ -199,9 +206,8 @@ pub(crate) fn adopt(policy: &Policy, before: Option<&State>, changed: bool, now:
 
 /// Brings back what a clock that was ahead has put too far into the future.
 fn correct(policy: &Policy, state: &mut State, now: i64) {
-    let ahead = |moment: Option<i64>, most: i64| {
-        moment.map(|moment| moment.min(now.saturating_add(most)))
-    };
+    let ahead =
+        |moment: Option<i64>, most: i64| moment.map(|moment| moment.min(now.saturating_add(most)));
     state.retry_at = ahead(state.retry_at, policy.backoff_max.max(GRACE));
     state.open_until = ahead(state.open_until, policy.cooldown(state.openings));
     if let (Some(not_before), Some(started)) = (state.not_before, state.started) {

@@ -20,8 +20,8 @@ pub(crate) enum Kind {
 
 /// The statements that `text` consists of. Raises a syntax error as the server does.
 pub(crate) fn statements(text: &str) -> Result<Vec<Kind>> {
-    let text = CString::new(text)
-        .map_err(|_| Error::invalid_parameter("command contains a zero byte"))?;
+    let text =
+        CString::new(text).map_err(|_| Error::invalid_parameter("command contains a zero byte"))?;
     // SAFETY: the grammar returns a list of statements with their nodes, in the current context.
     unsafe {
         let list = pg_sys::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT);

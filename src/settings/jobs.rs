@@ -79,7 +79,9 @@ pub(crate) fn job_history() -> History {
 
 /// How long, in microseconds, if not for ever.
 pub(crate) fn job_history_max_age() -> Option<i64> {
-    u32::try_from(HISTORY_MAX_AGE.get()).ok().map(|minutes| i64::from(minutes) * 60_000_000)
+    u32::try_from(HISTORY_MAX_AGE.get())
+        .ok()
+        .map(|minutes| i64::from(minutes) * 60_000_000)
 }
 
 /// How many of each job, if not all.

@@ -10,7 +10,10 @@ pub(crate) enum Kind {
     Skipped,
     /// It raised an error; `can_pass` if another attempt may succeed, `cancelled` if somebody
     /// cancelled it.
-    Failed { can_pass: bool, cancelled: bool },
+    Failed {
+        can_pass: bool,
+        cancelled: bool,
+    },
     /// Its process was gone.
     Lost,
 }
@@ -55,11 +58,16 @@ pub(crate) fn ended(policy: &Policy, state: &State, end: &End, now: i64, random:
     pass_over(policy, &mut after, now);
     match end.kind {
         Kind::Succeeded => succeed(&mut after.state),
-        Kind::Skipped | Kind::Failed { cancelled: true, .. } => leave(policy, &mut after.state, now),
+        Kind::Skipped
+        | Kind::Failed {
+            cancelled: true, ..
+        } => leave(policy, &mut after.state, now),
         Kind::Failed { can_pass, .. } => fail(policy, &mut after, can_pass, 0, now, random),
         Kind::Lost => fail(policy, &mut after, true, GRACE, now, random),
     }
-    after.for_good = policy.once && after.next_try.is_none() && !after.opened
+    after.for_good = policy.once
+        && after.next_try.is_none()
+        && !after.opened
         && after.state.requested_run.is_none();
     after.state = policy.settled(after.state, now);
     after
@@ -123,7 +131,9 @@ fn fail(policy: &Policy, after: &mut After, can_pass: bool, wait: i64, now: i64,
 /// Full jitter: anything from nothing to the doubled wait, so that jobs that failed together do
 /// not come back together.
 pub(super) fn backoff(policy: &Policy, attempt: i32, random: f64) -> i64 {
-    let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(0).min(40);
+    let doublings = u32::try_from(attempt.saturating_sub(1))
+        .unwrap_or(0)
+        .min(40);
     let longest = (policy.backoff.saturating_mul(1 << doublings)).min(policy.backoff_max);
     ((longest.max(0) as f64) * random.clamp(0.0, 1.0)) as i64
 }
@@ -157,7 +167,11 @@ fn pass_over(policy: &Policy, after: &mut After, now: i64) {
     if slot > from {
         return;
     }
-    let passed = if slot > now { 0 } else { later_times(policy, slot, now).saturating_add(1) };
+    let passed = if slot > now {
+        0
+    } else {
+        later_times(policy, slot, now).saturating_add(1)
+    };
     if policy.overlap == Overlap::Queue && passed > 0 && state.not_before.is_none() {
         after.overlapped = passed - 1;
     } else {

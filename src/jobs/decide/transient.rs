@@ -58,10 +58,14 @@ mod tests {
 
     #[test]
     fn what_can_pass_is_retried_and_what_cannot_is_not() {
-        for code in ["40001", "40P01", "55P03", "53100", "53200", "53300", "57P01", "08006"] {
+        for code in [
+            "40001", "40P01", "55P03", "53100", "53200", "53300", "57P01", "08006",
+        ] {
             assert!(can_pass(code, "", false), "{code}");
         }
-        for code in ["42P01", "23505", "22012", "42501", "28000", "P0001", "XX000"] {
+        for code in [
+            "42P01", "23505", "22012", "42501", "28000", "P0001", "XX000",
+        ] {
             assert!(!can_pass(code, "", false), "{code}");
         }
     }

@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 
-use pgrx::JsonB;
 use serde::Deserialize;
 
 use super::rows::{Definition, Logged, unusable, write, write_log, write_states};
@@ -88,7 +87,10 @@ fn adopted(found: &Found, changed: bool, now: i64) -> State {
     let policy = found.definition.policy(&times);
     let state = decide::adopt(&policy, found.state.as_ref(), changed, now);
     // A job that has just been made, or restored, waits for the next start.
-    match found.run.filter(|_| times.is_boot() && found.definition.enabled) {
+    match found
+        .run
+        .filter(|_| times.is_boot() && found.definition.enabled)
+    {
         Some(run) => decide::requested(&policy, &state, run, now),
         None => state,
     }
@@ -126,7 +128,10 @@ fn write_adopted(adopted: &[(Found, State)]) -> Result<()> {
             record.insert("job_id".to_owned(), definition.id.into());
             record.insert("version".to_owned(), definition.version.into());
             record.insert("priority".to_owned(), definition.priority.into());
-            record.insert("exclusion_key".to_owned(), definition.exclusion_key.clone().into());
+            record.insert(
+                "exclusion_key".to_owned(),
+                definition.exclusion_key.clone().into(),
+            );
             record.insert("run_after".to_owned(), definition.run_after.clone().into());
         }
         records.push(record);

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::rows::write;
+use super::sql::moment;
 use super::sql::{set_state, state_record};
 use super::{Start, Task};
-use super::sql::moment;
 use crate::error::Result;
 use crate::jobs::decide::State;
 use crate::pg::elevated::as_superuser;

@@ -64,9 +64,9 @@ pub(crate) fn finish(outcomes: &[Outcome], now: i64) -> Result<Vec<Ended>> {
     let mut ended = Vec::new();
     for found in found {
         let running = found.state.running_run;
-        let outcome = outcomes.iter().find(|outcome| {
-            outcome.job == found.job && Some(outcome.run) == running
-        });
+        let outcome = outcomes
+            .iter()
+            .find(|outcome| outcome.job == found.job && Some(outcome.run) == running);
         let Some(outcome) = outcome else {
             continue;
         };
@@ -74,7 +74,10 @@ pub(crate) fn finish(outcomes: &[Outcome], now: i64) -> Result<Vec<Ended>> {
         ended.push(Ended {
             job: found.job,
             run: outcome.run,
-            succeeded: matches!(outcome.ending, Ending::Succeeded { .. } | Ending::Skipped { .. }),
+            succeeded: matches!(
+                outcome.ending,
+                Ending::Succeeded { .. } | Ending::Skipped { .. }
+            ),
             will_retry: result.will_retry,
         });
         if result.is_over {
@@ -147,7 +150,8 @@ impl Found {
             let after = decide::ended(&policy, &self.state, &end, now, self.random);
             if after.slowed_until.is_some() {
                 let seconds = outcome.finished.saturating_sub(outcome.started) / 1_000_000;
-                let remark = format!("took {seconds} s, longer than its interval: it runs less often");
+                let remark =
+                    format!("took {seconds} s, longer than its interval: it runs less often");
                 row.message = Some(match row.message.take() {
                     Some(message) => format!("{message}; {remark}"),
                     None => remark,
@@ -155,7 +159,11 @@ impl Found {
             }
             row.next_try = after.next_try;
             if after.overlapped > 0 {
-                let message = format!("{} because run {} was under way", times(after.overlapped), outcome.run);
+                let message = format!(
+                    "{} because run {} was under way",
+                    times(after.overlapped),
+                    outcome.run
+                );
                 let mut skipped = self.logged(outcome, "skipped", None, Some(message));
                 (skipped.id, skipped.attempt, skipped.started) = (None, 0, None);
                 (skipped.finished, skipped.rows) = (now, None);
@@ -212,7 +220,10 @@ impl Found {
             id: Some(outcome.run),
             job_id: self.job,
             name: self.run_name.clone().unwrap_or_default(),
-            owner: self.run_owner.and_then(|owner| u32::try_from(owner).ok()).unwrap_or(0),
+            owner: self
+                .run_owner
+                .and_then(|owner| u32::try_from(owner).ok())
+                .unwrap_or(0),
             command: self.run_command.clone().unwrap_or_default(),
             status,
             attempt: self.state.attempt,

@@ -138,14 +138,19 @@ pub(crate) fn plan(
         let fetched = overview.jobs.len();
         let waiting = overview.waiting;
         let batch = wanted(room, &round);
-        let is_stuck = fetched == 0 && waiting > 0 && !overview.busy && room > 0
-            && round.plan.starts.is_empty() && round.blocked == 0;
+        let is_stuck = fetched == 0
+            && waiting > 0
+            && !overview.busy
+            && room > 0
+            && round.plan.starts.is_empty()
+            && round.blocked == 0;
         let next = overview.next;
         for found in overview.jobs {
             round.look(found, room, now, since, precheck)?;
         }
         round.plan.waiting = waiting.saturating_sub(fetched) + round.blocked;
-        let is_done = fetched < batch || round.seen.len() >= MOST_LOOKED_AT
+        let is_done = fetched < batch
+            || round.seen.len() >= MOST_LOOKED_AT
             || round.plan.starts.len() >= room;
         if is_stuck {
             overview = read(now, room, &round, true)?;
@@ -174,7 +179,12 @@ fn read(now: i64, room: usize, round: &Round, all: bool) -> Result<Overview> {
     spi::json_again(
         DUE,
         false,
-        &[now.into(), limit.into(), round.seen.clone().into(), all.into()],
+        &[
+            now.into(),
+            limit.into(),
+            round.seen.clone().into(),
+            all.into(),
+        ],
     )
 }
 
@@ -194,9 +204,16 @@ impl Round {
         let in_time = found.state.due.is_none_or(|due| due >= since);
         match decide::look(&policy, &found.state, now, in_time) {
             Look::Rest(state) => self.states.push((job, state)),
-            Look::Missed { state, due, times: count } => {
+            Look::Missed {
+                state,
+                due,
+                times: count,
+            } => {
                 let late = now.saturating_sub(due) / 1_000_000;
-                let message = format!("{}: due {late} s ago, and missed runs are not made up for", times(count));
+                let message = format!(
+                    "{}: due {late} s ago, and missed runs are not made up for",
+                    times(count)
+                );
                 self.log.push(found.logged("skipped", now, Some(message)));
                 self.states.push((job, state));
             }
@@ -209,7 +226,15 @@ impl Round {
                 }
                 let claimed = decide::started(&policy, &found.state, found.run, now);
                 if found.can_log_in != Some(true) {
-                    let after = end(&policy, &claimed, now, Kind::Failed { can_pass: false, cancelled: false });
+                    let after = end(
+                        &policy,
+                        &claimed,
+                        now,
+                        Kind::Failed {
+                            can_pass: false,
+                            cancelled: false,
+                        },
+                    );
                     self.fail_owner(&found, &after, now);
                     return Ok(());
                 }
