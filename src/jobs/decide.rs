@@ -129,8 +129,8 @@ impl Policy<'_> {
 
     fn due(&self, state: &State, now: i64) -> Option<i64> {
         if state.running_run.is_some() {
-            // Looked at once when its next time comes, and then left alone until the run ends.
-            return (state.slot.filter(|_| self.enabled)).filter(|slot| *slot > now);
+            // What comes due in the meantime is seen to when the run ends.
+            return None;
         }
         if state.requested_run.is_some() {
             return Some(now);
