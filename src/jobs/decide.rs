@@ -21,7 +21,7 @@ pub(super) const TOLERANCE: i64 = 10 * SECOND;
 /// No breaker stays open for longer, unless its first cooldown is longer.
 pub(super) const LONGEST_COOLDOWN: i64 = DAY;
 /// Missed times are counted up to here.
-pub(super) const MOST_COUNTED: u32 = 10_000;
+pub(super) const MOST_COUNTED: u32 = 1000;
 
 /// What to do when a job is due while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -223,7 +223,7 @@ fn kind(number: u8) -> Kind {
 proptest! {
     #[test]
     fn whatever_happens_a_job_comes_due_again_and_never_runs_twice_at_once(
-        events in proptest::collection::vec(events(), 1..200),
+        events in proptest::collection::vec(events(), 1..120),
         catch_up in any::<bool>(), queue in any::<bool>(), slow_down in any::<bool>(),
         breaker_failures in 0i32..4, minutes in 1i64..300,
     ) {
