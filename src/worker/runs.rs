@@ -102,6 +102,7 @@ impl Round {
             Ok(plan) => plan,
             Err(failure) => {
                 self.take_back(&launched);
+                store::look_again();
                 return Err(failure);
             }
         };
