@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 8] = [
     &["arguments", "shmem"],
     &["capture", "whatif"],
     &["workload"],
-    &["advisor", "status"],
+    &["advisor", "matviews", "status"],
     &["hooks"],
     &["worker"],
 ];

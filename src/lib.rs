@@ -33,6 +33,7 @@ mod arguments;
 mod capture;
 mod error;
 mod hooks;
+mod matviews;
 mod pg;
 mod settings;
 mod shmem;
@@ -50,6 +51,7 @@ extension_sql_file!("../sql/whatif.sql", name = "whatif");
 extension_sql_file!("../sql/advisor.sql", name = "advisor");
 extension_sql_file!("../sql/capture.sql", name = "capture");
 extension_sql_file!("../sql/status.sql", name = "status");
+extension_sql_file!("../sql/matviews.sql", name = "matviews");
 extension_sql_file!("../sql/grants.sql", finalize);
 
 /// Runs once when the server loads the library, preloaded or by the first call of a function.
