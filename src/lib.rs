@@ -13,6 +13,7 @@
 //! | hypothetical index | a candidate shown to the planner inside one planning call, and nowhere else |
 //! | configuration | a set of indexes, costed together |
 //! | recommendation | an index worth making, with the evidence for it |
+//! | job / run | a scheduled command / one execution of it |
 //! | planning sandbox | where a statement is planned as the role that ran it, and everything rolled back |
 //!
 //! # Rooms
@@ -23,16 +24,18 @@
 //! hooks                       the server's hooks, doorways only       (and each room's api.rs)
 //! advisor, status             workload -> candidates -> costs -> selection -> evidence
 //! workload                    which statements, with which weights and values; the planning sandbox
-//! capture, whatif             what the hooks saw, counted; hypothetical and hidden indexes
-//! shmem                       structures shared by all processes; each file says how it locks
+//! capture, whatif, jobs       what the hooks saw, counted; hypothetical and hidden indexes; scheduled commands
+//! shmem, calendar             structures shared by all processes; when something is due
 //! pg, settings, error         the door to the server's C interface; settings; one error type
 //! ```
 
 mod advisor;
 mod arguments;
+mod calendar;
 mod capture;
 mod error;
 mod hooks;
+mod jobs;
 mod matviews;
 mod pg;
 mod settings;
@@ -50,8 +53,13 @@ extension_sql_file!("../sql/bootstrap.sql", bootstrap);
 extension_sql_file!("../sql/whatif.sql", name = "whatif");
 extension_sql_file!("../sql/advisor.sql", name = "advisor");
 extension_sql_file!("../sql/capture.sql", name = "capture");
+extension_sql_file!("../sql/jobs.sql", name = "jobs");
 extension_sql_file!("../sql/status.sql", name = "status");
-extension_sql_file!("../sql/matviews.sql", name = "matviews");
+extension_sql_file!(
+    "../sql/matviews.sql",
+    name = "matviews",
+    requires = ["jobs"]
+);
 extension_sql_file!("../sql/grants.sql", finalize);
 
 /// Runs once when the server loads the library, preloaded or by the first call of a function.
@@ -119,6 +127,18 @@ mod advisor_trust_tests;
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/index_definitions.rs"]
 mod index_definitions_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/matviews.rs"]
+mod matviews_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/matviews_sources.rs"]
+mod matviews_sources_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/matviews_support.rs"]
+mod matviews_support;
 
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/surface.rs"]

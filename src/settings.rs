@@ -5,8 +5,10 @@
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
 mod capture;
+mod jobs;
 
 pub(crate) use capture::*;
+pub(crate) use jobs::*;
 
 /// On by default: a library that was loaded is wanted. A superuser can switch everything off
 /// without a restart, in one session or by a reload.
@@ -63,6 +65,7 @@ pub(crate) fn define() {
         GucFlags::UNIT_MS,
     );
     capture::define();
+    jobs::define();
     reserve_prefix();
 }
 

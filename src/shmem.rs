@@ -9,6 +9,7 @@
 
 pub(crate) mod arena;
 mod bitmap;
+pub(crate) mod board;
 mod burial;
 mod doorkeeper;
 pub(crate) mod entry;

@@ -38,16 +38,11 @@ fn refresh_every(
     settings::require_enabled()?;
     let view = view.ok_or_else(|| is_null("view"))?;
     let mut job = scheduling::template();
-    job.schedule = Some(
-        schedule
-            .ok_or_else(|| is_null("schedule"))?
-            .to_owned(),
-    );
+    job.schedule = Some(schedule.ok_or_else(|| is_null("schedule"))?.to_owned());
     job.time_zone = time_zone.map(str::to_owned);
     job.statement_timeout = milliseconds("statement_timeout", statement_timeout)?;
     job.lock_timeout = milliseconds("lock_timeout", lock_timeout)?;
-    job.maintenance_window =
-        maintenance_window.ok_or_else(|| is_null("maintenance_window"))?;
+    job.maintenance_window = maintenance_window.ok_or_else(|| is_null("maintenance_window"))?;
     job.priority = priority.ok_or_else(|| is_null("priority"))?;
     let made = scheduling::refresh_every(
         view,
@@ -170,9 +165,7 @@ fn refresh_all() -> std::result::Result<
 }
 
 #[pg_extern(sql = false)]
-fn unique_index_for(
-    view: Option<pg_sys::Oid>,
-) -> std::result::Result<Option<String>, ErrorReport> {
+fn unique_index_for(view: Option<pg_sys::Oid>) -> std::result::Result<Option<String>, ErrorReport> {
     let view = view.ok_or_else(|| is_null("view"))?;
     // Seen in a view of many rows, of which none may fail because another session has a lock.
     Ok(unique::advice(view)

@@ -56,8 +56,8 @@ pub(super) fn difference(
     if before.enums != now.enums {
         return Some("the values of an enum type changed".to_owned());
     }
-    if let Some((setting, _)) = (now.settings.iter())
-        .find(|(setting, value)| before.settings.get(*setting) != Some(value))
+    if let Some((setting, _)) =
+        (now.settings.iter()).find(|(setting, value)| before.settings.get(*setting) != Some(value))
     {
         return Some(format!("the setting \"{setting}\" changed"));
     }
@@ -187,10 +187,7 @@ mod tests {
             relations: BTreeMap::from([(7, OLD), (8, OLD)]),
             ..Fingerprint::default()
         };
-        assert_eq!(
-            told(&one(OLD), &two).as_deref(),
-            Some("t8 came to it")
-        );
+        assert_eq!(told(&one(OLD), &two).as_deref(), Some("t8 came to it"));
         assert!(told(&two, &one(OLD)).is_some());
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pgrx::{PgBuiltInOids, pg_sys};
+use pgrx::pg_sys;
 
 use super::builtin::{FIRST_NOT_BUILT_IN, SETTINGS, makes_text_of_any_type};
 use super::facts::{Facts, Function, Relation};
@@ -10,7 +10,7 @@ use super::trust;
 use crate::error::Result;
 use crate::pg::elevated::as_superuser;
 use crate::pg::rollback::{Surroundings, rolled_back};
-use crate::pg::spi_kept::kept_json;
+use crate::pg::spi::json_again;
 use crate::pg::view_sources::{self, Sources};
 
 /// Built-in types whose text depends on nothing: bool, bytea, "char", name, int8, int2, int4, text,
@@ -64,7 +64,14 @@ pub(super) fn look(
 ) -> Result<Option<Look>> {
     let mut surroundings = Surroundings {
         role: None,
-        settings: vec![("stats_fetch_consistency".to_owned(), "none".to_owned())],
+        settings: vec![
+            ("stats_fetch_consistency".to_owned(), "none".to_owned()),
+            // Planning our queries anew takes longer than running them.
+            (
+                "plan_cache_mode".to_owned(),
+                "force_generic_plan".to_owned(),
+            ),
+        ],
     };
     if let Some(milliseconds) = lock_timeout {
         let setting = ("lock_timeout".to_owned(), milliseconds.to_string());
@@ -84,13 +91,9 @@ pub(super) fn look(
 }
 
 fn facts(view: pg_sys::Oid, sources: &Sources, settings: Settings) -> Result<Facts> {
-    let relations: Relations = kept_json(
+    let relations: Relations = json_again(
         include_str!("relations.sql"),
-        &[
-            PgBuiltInOids::OIDOID,
-            PgBuiltInOids::INT8ARRAYOID,
-            PgBuiltInOids::BOOLARRAYOID,
-        ],
+        false,
         &[
             view.into(),
             (sources.relations.iter())
@@ -136,14 +139,9 @@ fn code(sources: &Sources, settings: Settings) -> Result<Code> {
         Settings::Own => None,
         Settings::Of(role) => Some(role),
     };
-    kept_json(
+    json_again(
         include_str!("code.sql"),
-        &[
-            PgBuiltInOids::INT8ARRAYOID,
-            PgBuiltInOids::INT8ARRAYOID,
-            PgBuiltInOids::TEXTARRAYOID,
-            PgBuiltInOids::OIDOID,
-        ],
+        false,
         &[
             functions.into(),
             types.into(),

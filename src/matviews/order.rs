@@ -26,8 +26,8 @@ pub(super) fn positions(views: &[u32], reads: &Reads) -> Vec<(u32, i32)> {
     let wanted: BTreeSet<u32> = views.iter().copied().collect();
     let above: BTreeMap<u32, BTreeSet<u32>> = (wanted.iter())
         .map(|view| {
-            let within = upstream(*view, reads).intersection(&wanted).copied();
-            (*view, within.collect())
+            let above = upstream(*view, reads);
+            (*view, above.intersection(&wanted).copied().collect())
         })
         .collect();
     let mut placed: BTreeMap<u32, i32> = BTreeMap::new();

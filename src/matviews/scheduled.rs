@@ -2,11 +2,12 @@
 
 use pgrx::pg_sys;
 
-use super::refresh::{Ending, refresh};
+use super::refresh::{Done, Ending, refresh};
 use super::{store, views};
 use crate::error::{Error, Result};
 use crate::jobs::{self, note};
 use crate::pg::catalog::relation_kind;
+use crate::pg::log;
 
 /// Refreshes the view of a schedule, unless nothing has changed, and tells the job what came of
 /// it. A view that was dropped takes its schedule with it.
@@ -39,6 +40,7 @@ pub(super) fn run(id: i64) -> Result<String> {
                 note::rows(u64::try_from(rows).unwrap_or(0));
             }
             note::remark(done.reason.clone());
+            warn_of_overrun(schedule.job, &done)?;
             // Its query may read other views than when it was scheduled.
             store::link(view)?;
             Ok(done.reason)
@@ -57,4 +59,21 @@ pub(super) fn stop(view: pg_sys::Oid) -> Result<bool> {
     let removed = jobs::remove(schedule.job)?;
     store::forget_dropped()?;
     Ok(removed)
+}
+
+/// Says so when a refresh took longer than its interval; the job is slowed down then.
+fn warn_of_overrun(job: i64, done: &Done) -> Result<()> {
+    let Some(interval) = store::overrun(job)? else {
+        return Ok(());
+    };
+    if done.duration > interval {
+        let message = format!(
+            "refresh of {} took {:.1} s, longer than its interval; it is refreshed less often",
+            done.name,
+            done.duration as f64 / 1e6
+        );
+        log::warning(message.clone());
+        note::remark(message);
+    }
+    Ok(())
 }

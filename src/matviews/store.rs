@@ -2,14 +2,14 @@
 //! only, in these functions.
 
 use pgrx::datum::{DatumWithOid, JsonB};
-use pgrx::{PgBuiltInOids, PgSqlErrorCode, pg_sys};
+use pgrx::{PgSqlErrorCode, pg_sys};
 use serde::Deserialize;
 
 use super::fingerprint::Fingerprint;
 use super::method::Wish;
 use crate::error::{Error, Result};
 use crate::pg::elevated::as_superuser;
-use crate::pg::spi_kept::{change, kept_json};
+use crate::pg::spi::{json_again, run};
 
 /// A row of `pgopt.matview_schedules`.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,8 +26,6 @@ pub(super) struct Schedule {
     concurrently: String,
     /// Whether it is left alone while nothing has changed.
     pub(super) skip_unchanged: bool,
-    /// Whether the job has a schedule, or is run on demand.
-    pub(super) scheduled: bool,
 }
 
 /// A row of `pgopt.matview_states`.
@@ -35,8 +33,6 @@ pub(super) struct Schedule {
 pub(super) struct State {
     /// What it read the last time; without, it is refreshed in any case.
     pub(super) fingerprint: Option<Fingerprint>,
-    /// The materialized views above it.
-    pub(super) upstreams: Option<Vec<u32>>,
     /// When it was refreshed last, in words.
     pub(super) refreshed: Option<String>,
     /// Whether it is known to be stale.
@@ -76,8 +72,7 @@ macro_rules! schedules {
     ($condition:literal) => {
         concat!(
             "SELECT coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'view', s.view::oid::int8, 'job', s.job_id,
-                    'owner', j.owner::oid::int8, 'concurrently', s.concurrently, 'skip_unchanged', s.skip_unchanged,
-                    'scheduled', j.schedule IS NOT NULL) ORDER BY s.id), '[]')
+                    'owner', j.owner::oid::int8, 'concurrently', s.concurrently, 'skip_unchanged', s.skip_unchanged) ORDER BY s.id), '[]')
                FROM pgopt.matview_schedules AS s JOIN pgopt.job_definitions AS j ON j.id = s.job_id WHERE ",
             $condition
         )
@@ -86,38 +81,21 @@ macro_rules! schedules {
 
 /// The schedule with that key.
 pub(super) fn schedule(id: i64) -> Result<Option<Schedule>> {
-    first(schedules!("s.id = $1"), PgBuiltInOids::INT8OID, id.into())
+    first(schedules!("s.id = $1"), id.into())
 }
 
 /// The schedule that a job works for.
 pub(super) fn schedule_of_job(job: i64) -> Result<Option<Schedule>> {
-    first(
-        schedules!("s.job_id = $1"),
-        PgBuiltInOids::INT8OID,
-        job.into(),
-    )
+    first(schedules!("s.job_id = $1"), job.into())
 }
 
 /// The schedule of a view.
 pub(super) fn schedule_of(view: pg_sys::Oid) -> Result<Option<Schedule>> {
-    first(
-        schedules!("s.view = $1::oid"),
-        PgBuiltInOids::OIDOID,
-        view.into(),
-    )
+    first(schedules!("s.view = $1::oid"), view.into())
 }
 
-/// All of them.
-pub(super) fn schedules() -> Result<Vec<Schedule>> {
-    as_superuser(|| kept_json(schedules!("true"), &[], &[]))
-}
-
-fn first(
-    sql: &'static str,
-    of: PgBuiltInOids,
-    argument: DatumWithOid,
-) -> Result<Option<Schedule>> {
-    let found: Vec<Schedule> = as_superuser(|| kept_json(sql, &[of], &[argument]))?;
+fn first(sql: &'static str, argument: DatumWithOid) -> Result<Option<Schedule>> {
+    let found: Vec<Schedule> = as_superuser(|| json_again(sql, false, &[argument]))?;
     Ok(found.into_iter().next())
 }
 
@@ -130,8 +108,8 @@ pub(super) fn add_schedule(
     skip_unchanged: bool,
 ) -> Result<()> {
     as_superuser(|| {
-        change(
-            "INSERT INTO pgopt.matview_schedules (id, view, job_id, concurrently, skip_unchanged)
+        run(
+            "INSERT INTO pgopt.matview_schedules (id, view, job_id, \"concurrently\", skip_unchanged)
              OVERRIDING SYSTEM VALUE VALUES ($1, $2::oid::regclass, $3, $4, $5)",
             &[
                 id.into(),
@@ -148,8 +126,8 @@ pub(super) fn add_schedule(
 /// Changes how a view is refreshed.
 pub(super) fn change_schedule(id: i64, wish: Wish, skip_unchanged: bool) -> Result<()> {
     as_superuser(|| {
-        change(
-            "UPDATE pgopt.matview_schedules SET concurrently = $2, skip_unchanged = $3 WHERE id = $1",
+        run(
+            "UPDATE pgopt.matview_schedules SET \"concurrently\" = $2, skip_unchanged = $3 WHERE id = $1",
             &[id.into(), wish.name().into(), skip_unchanged.into()],
         )
     })?;
@@ -159,9 +137,9 @@ pub(super) fn change_schedule(id: i64, wish: Wish, skip_unchanged: bool) -> Resu
 /// A key for a schedule to come.
 pub(super) fn next_id() -> Result<i64> {
     as_superuser(|| {
-        kept_json(
+        json_again(
             "SELECT to_jsonb(nextval('pgopt.matview_schedules_id_seq'::regclass))",
-            &[],
+            false,
             &[],
         )
     })
@@ -170,7 +148,7 @@ pub(super) fn next_id() -> Result<i64> {
 /// Forgets what is known of views that are gone.
 pub(super) fn forget_dropped() -> Result<()> {
     as_superuser(|| {
-        change(
+        run(
             "DELETE FROM pgopt.matview_states AS s
               WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = s.view AND c.relkind = 'm')",
             &[],
@@ -182,12 +160,12 @@ pub(super) fn forget_dropped() -> Result<()> {
 /// What is known of a view.
 pub(super) fn state(view: pg_sys::Oid) -> Result<State> {
     let found: Vec<State> = as_superuser(|| {
-        kept_json(
+        json_again(
             "SELECT coalesce(jsonb_agg(jsonb_build_object('fingerprint', s.fingerprint,
-                    'upstreams', s.upstreams::int8[], 'refreshed', date_trunc('second', s.last_refresh)::text,
+                    'refreshed', date_trunc('second', s.last_refresh)::text,
                     'is_stale', s.stale_since IS NOT NULL)), '[]')
                FROM pgopt.matview_states AS s WHERE s.view = $1",
-            &[PgBuiltInOids::OIDOID],
+            false,
             &[view.into()],
         )
     })?;
@@ -201,18 +179,18 @@ pub(super) fn refreshed(view: pg_sys::Oid, done: &Refreshed) -> Result<()> {
         .map(JsonB);
     let upstreams: Vec<i64> = done.upstreams.iter().map(|&oid| i64::from(oid)).collect();
     as_superuser(|| {
-        change(
+        run(
             "INSERT INTO pgopt.matview_states AS s (view, fingerprint, upstreams, version, last_refresh,
-                    last_duration, last_method, last_rows, last_reason, always_because)
+                    last_duration, last_method, last_rows, last_reason, always_because, size_bytes)
              VALUES ($1, $2, $3::int8[]::oid[], $4::int, '2000-01-01 00:00:00+00'::timestamptz + $5 * interval '1 microsecond',
-                    $6 * interval '1 microsecond', $7, $8, $9, $10)
+                    $6 * interval '1 microsecond', $7, $8, $9, $10, pg_total_relation_size($1))
              ON CONFLICT (view) DO UPDATE
                 SET fingerprint = excluded.fingerprint, upstreams = excluded.upstreams,
                     version = s.version + excluded.version, last_refresh = excluded.last_refresh,
                     last_duration = excluded.last_duration, last_method = excluded.last_method,
                     last_rows = excluded.last_rows, last_reason = excluded.last_reason,
-                    always_because = excluded.always_because, stale_since = NULL,
-                    skipped = 0, skip_reason = NULL",
+                    always_because = excluded.always_because, size_bytes = excluded.size_bytes, stale_since = NULL,
+                    stale_reason = NULL, skipped = 0, skip_reason = NULL",
             &[
                 view.into(),
                 fingerprint.into(),
@@ -234,7 +212,7 @@ pub(super) fn refreshed(view: pg_sys::Oid, done: &Refreshed) -> Result<()> {
 /// transaction that is still open.
 pub(super) fn skipped(view: pg_sys::Oid, reason: &str) -> Result<()> {
     as_superuser(|| {
-        change(
+        run(
             "UPDATE pgopt.matview_states SET skipped = skipped + 1, last_skip = clock_timestamp(), skip_reason = $2
               WHERE view = (SELECT s.view FROM pgopt.matview_states AS s WHERE s.view = $1 FOR UPDATE SKIP LOCKED)",
             &[view.into(), reason.into()],
@@ -246,7 +224,7 @@ pub(super) fn skipped(view: pg_sys::Oid, reason: &str) -> Result<()> {
 /// Keeps since when a view is known to be stale. Never waits, likewise.
 pub(super) fn stale(view: pg_sys::Oid, reason: &str) -> Result<()> {
     as_superuser(|| {
-        change(
+        run(
             "UPDATE pgopt.matview_states SET stale_since = clock_timestamp(), stale_reason = $2
               WHERE view = (SELECT s.view FROM pgopt.matview_states AS s
                              WHERE s.view = $1 AND s.stale_since IS NULL FOR UPDATE SKIP LOCKED)",
@@ -260,7 +238,7 @@ pub(super) fn stale(view: pg_sys::Oid, reason: &str) -> Result<()> {
 pub(super) fn depends_on(view: pg_sys::Oid, upstreams: &[u32], always: Option<&str>) -> Result<()> {
     let upstreams: Vec<i64> = upstreams.iter().map(|&oid| i64::from(oid)).collect();
     as_superuser(|| {
-        change(
+        run(
             "INSERT INTO pgopt.matview_states AS s (view, upstreams, always_because) VALUES ($1, $2::int8[]::oid[], $3)
              ON CONFLICT (view) DO UPDATE SET upstreams = excluded.upstreams, always_because = excluded.always_because",
             &[view.into(), upstreams.into(), always.into()],
@@ -273,7 +251,7 @@ pub(super) fn depends_on(view: pg_sys::Oid, upstreams: &[u32], always: Option<&s
 /// those of the schedules there are.
 pub(super) fn link(view: pg_sys::Oid) -> Result<()> {
     as_superuser(|| {
-        change(
+        run(
             "UPDATE pgopt.job_definitions AS j SET run_after = wanted.jobs, version = j.version + 1
                FROM (SELECT own.job_id, coalesce(array_agg(above.job_id ORDER BY above.job_id)
                                 FILTER (WHERE above.job_id IS NOT NULL), '{}') AS jobs
@@ -292,9 +270,9 @@ pub(super) fn link(view: pg_sys::Oid) -> Result<()> {
 /// What a job is called.
 pub(super) fn job_name(job: i64) -> Result<String> {
     as_superuser(|| {
-        kept_json(
+        json_again(
             "SELECT to_jsonb(j.name) FROM pgopt.job_definitions AS j WHERE j.id = $1",
-            &[PgBuiltInOids::INT8OID],
+            false,
             &[job.into()],
         )
     })
@@ -304,12 +282,8 @@ pub(super) fn job_name(job: i64) -> Result<String> {
 /// that is not an interval, `None` when its next time is still to come.
 pub(super) fn overrun(job: i64) -> Result<Option<i64>> {
     as_superuser(|| {
-        kept_json(
-            "SELECT coalesce((SELECT to_jsonb(coalesce((extract(epoch FROM j.every) * 1000000)::int8, 0))
+        json_again("SELECT coalesce((SELECT to_jsonb(coalesce((extract(epoch FROM j.every) * 1000000)::int8, 0))
                                 FROM pgopt.job_definitions AS j JOIN pgopt.job_states AS s ON s.job_id = j.id
-                               WHERE j.id = $1 AND s.slot <= clock_timestamp()), 'null')",
-            &[PgBuiltInOids::INT8OID],
-            &[job.into()],
-        )
+                               WHERE j.id = $1 AND s.slot <= clock_timestamp()), 'null')", false, &[job.into()])
     })
 }

@@ -50,9 +50,8 @@ fn untold_relation(relation: &Relation) -> Option<String> {
             "it reads {name}, which has row-level security: what is seen depends on more than rows"
         ));
     }
-    (!relation.heap).then(|| {
-        format!("it reads {name}, whose table access method may not count its changes")
-    })
+    (!relation.heap)
+        .then(|| format!("it reads {name}, whose table access method may not count its changes"))
 }
 
 fn untold_function(function: &Function) -> Option<String> {

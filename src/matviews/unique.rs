@@ -40,12 +40,10 @@ pub(super) fn advice(view: pg_sys::Oid) -> Result<Option<Advice>> {
             RowKey::Unknown => None,
         };
         match columns {
-            Some(columns) if columns.len() <= MOST_COLUMNS => {
-                Ok(Some(Advice {
-                    command: command(view, &names(view, &columns)?),
-                    certain: true,
-                }))
-            }
+            Some(columns) if columns.len() <= MOST_COLUMNS => Ok(Some(Advice {
+                command: command(view, &names(view, &columns)?),
+                certain: true,
+            })),
             _ => Ok(distinct_column(view)?.map(|column| Advice {
                 command: command(view, &[column]),
                 certain: false,

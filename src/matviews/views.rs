@@ -41,7 +41,10 @@ pub(super) fn check_refreshable(view: pg_sys::Oid) -> Result<()> {
 pub(super) fn gone(view: pg_sys::Oid) -> Error {
     Error::new(
         PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
-        format!("materialized view with OID {} does not exist", view.to_u32()),
+        format!(
+            "materialized view with OID {} does not exist",
+            view.to_u32()
+        ),
     )
 }
 

@@ -1,5 +1,7 @@
 //! Who is asking, and what they may see.
 
+use std::ffi::CStr;
+
 use pgrx::pg_sys;
 
 /// Whether the current user may read everybody's statistics (`pg_read_all_stats`).
@@ -54,4 +56,36 @@ pub(crate) fn exists(role: pg_sys::Oid) -> bool {
 pub(crate) fn in_recovery() -> bool {
     // SAFETY: reads shared state.
     unsafe { pg_sys::RecoveryInProgress() }
+}
+
+/// The name of a role, if it is there.
+pub(crate) fn name(role: pg_sys::Oid) -> Option<String> {
+    // SAFETY: a look-up that returns null for what is not there when told not to raise; the name
+    // is copied.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(role, true);
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+    }
+}
+
+/// Whether there is such a role, and it may log in.
+pub(crate) fn can_log_in(role: pg_sys::Oid) -> bool {
+    // SAFETY: the tuple of the cache is released after its fixed part is read.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::AUTHOID as i32;
+        let tuple = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(role));
+        if tuple.is_null() {
+            return false;
+        }
+        let row = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_authid>();
+        let may = (*row).rolcanlogin;
+        pg_sys::ReleaseSysCache(tuple);
+        may
+    }
+}
+
+/// Whether the current user has the privileges of a role, which need not be there any more.
+pub(crate) fn has_privileges_of(role: pg_sys::Oid) -> bool {
+    // SAFETY: a role membership look-up on an existing user.
+    unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), role) }
 }

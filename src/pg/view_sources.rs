@@ -60,7 +60,9 @@ pub(crate) fn sources(view: pg_sys::Oid, writes_any: fn(u32) -> bool) -> Option<
         }
     }
     let mut found = walk.found;
-    found.relations.retain(|relation| relation.oid != view.to_u32());
+    found
+        .relations
+        .retain(|relation| relation.oid != view.to_u32());
     found.relations.sort_unstable();
     found.relations.dedup();
     found.functions.sort_unstable();
@@ -83,7 +85,10 @@ unsafe fn hash_of(node: *mut core::ffi::c_void) -> String {
 }
 
 #[pgrx::pg_guard]
-unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, context: *mut core::ffi::c_void) -> bool {
+unsafe extern "C-unwind" fn visit(
+    node: *mut pg_sys::Node,
+    context: *mut core::ffi::c_void,
+) -> bool {
     // SAFETY: called by the server's walkers with its nodes and our own `Walk`.
     unsafe {
         let walk = &mut *context.cast::<Walk>();
@@ -116,8 +121,7 @@ unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, context: *mut core::f
 
 fn note_entry(walk: &mut Walk, entry: &pg_sys::RangeTblEntry) {
     // Up to 15 a view's own query lists the view itself, and reads nothing from it.
-    if entry.rtekind == pg_sys::RTEKind::RTE_RELATION
-        && entry.relkind as u8 != pg_sys::RELKIND_VIEW
+    if entry.rtekind == pg_sys::RTEKind::RTE_RELATION && entry.relkind as u8 != pg_sys::RELKIND_VIEW
     {
         walk.found.relations.push(Relation {
             oid: entry.relid.to_u32(),
