@@ -181,12 +181,9 @@ mod tests {
                 OPERATOR 1 <<<, OPERATOR 3 ===, FUNCTION 1 pair_cmp(pair, pair);
             CREATE TABLE pairs (p pair)");
         untold(&[
-            ("SELECT p, count(*) FROM pairs GROUP BY p", "mv.pair_eq"),
-            (
-                "SELECT p FROM pairs UNION SELECT p FROM pairs",
-                "mv.pair_eq",
-            ),
-            ("SELECT DISTINCT p FROM pairs", "mv.pair_eq"),
+            ("SELECT p, count(*) FROM pairs GROUP BY p", "mv.pair_"),
+            ("SELECT p FROM pairs UNION SELECT p FROM pairs", "mv.pair_"),
+            ("SELECT DISTINCT p FROM pairs", "mv.pair_"),
             ("SELECT greatest(p, p) AS g FROM pairs", "mv.pair_cmp"),
         ]);
     }

@@ -8,7 +8,7 @@
 use pgrx::datum::Interval;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{PgLogLevel, PgSqlErrorCode, ereport, pg_sys};
+use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
 
 use super::method::Wish;
 use super::refresh::{Ending, refresh};
@@ -71,12 +71,13 @@ fn tell_of_index(view: pg_sys::Oid, made: &Made) {
         ),
         None => "Create a unique index on columns that tell its rows apart.".to_owned(),
     };
-    ereport!(
-        PgLogLevel::NOTICE,
+    ErrorReport::new(
         PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
         message,
-        hint
-    );
+        "pgopt",
+    )
+    .set_hint(hint)
+    .report(PgLogLevel::NOTICE);
 }
 
 /// A time limit as the server's settings have it; NULL leaves the owner's setting.
