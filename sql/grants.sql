@@ -9,6 +9,12 @@ REVOKE EXECUTE ON FUNCTION pgopt.reset_statements(name, name, bigint) FROM PUBLI
 REVOKE EXECUTE ON FUNCTION pgopt.reset_statements_by_id(oid, oid, bigint) FROM PUBLIC;
 GRANT SELECT ON pgopt.statements, pgopt.top_statements, pgopt.statement_samples, pgopt.latency,
     pgopt.n_plus_one, pgopt.slow_transactions, pgopt.capture_info TO PUBLIC;
+GRANT SELECT ON pgopt.worker_status TO PUBLIC;
+-- Work in the background is the database owner's to allow; the commands of actions' jobs look at
+-- who calls them.
+REVOKE EXECUTE ON FUNCTION pgopt.apply(int), pgopt.undo(bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pgopt.apply(int), pgopt.undo(bigint) TO pg_database_owner;
+GRANT SELECT ON pgopt.applied TO PUBLIC;
 GRANT SELECT ON pgopt.matview_status TO PUBLIC;
 -- What makes background work is the database owner's to give.
 REVOKE EXECUTE ON FUNCTION pgopt.refresh_every(regclass, text, text, boolean, text, interval, interval, boolean, int) FROM PUBLIC;

@@ -6,6 +6,7 @@
 
 mod advice;
 mod api;
+pub(crate) mod applicable;
 mod budget;
 mod candidates;
 mod correlation;
@@ -30,9 +31,11 @@ mod redundant;
 mod refusal;
 mod selection;
 mod shape;
+pub(crate) mod shown;
 mod statistics;
 mod tables;
 mod upkeep;
+pub(crate) mod usage;
 mod verdict;
 mod wording;
 mod writer;

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 /// Rooms by floor, the lowest first. A room may use every floor below its own; rooms of one
 /// floor do not use each other.
-const FLOORS: [&[&str]; 8] = [
+const FLOORS: [&[&str]; 9] = [
     &["error"],
     &["pg", "settings"],
     &["arguments", "calendar", "shmem"],
     &["capture", "jobs", "whatif"],
     &["workload"],
     &["advisor", "matviews", "status"],
+    &["actions"],
     &["hooks"],
     &["worker"],
 ];

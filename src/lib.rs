@@ -13,6 +13,7 @@
 //! | hypothetical index | a candidate shown to the planner inside one planning call, and nowhere else |
 //! | configuration | a set of indexes, costed together |
 //! | recommendation | an index worth making, with the evidence for it |
+//! | action | a recommendation being carried out: built, verified, taken back |
 //! | job / run | a scheduled command / one execution of it |
 //! | planning sandbox | where a statement is planned as the role that ran it, and everything rolled back |
 //!
@@ -20,8 +21,9 @@
 //! Imports go down only; a test holds the floors (`floors.rs`).
 //! ```text
 //! lib
-//! worker                      the housekeeper: frees places, saves
+//! worker                      the housekeeper, the launcher, databases' workers, executors of runs
 //! hooks                       the server's hooks, doorways only       (and each room's api.rs)
+//! actions                     advice carried out: build, verify, take back
 //! advisor, status             workload -> candidates -> costs -> selection -> evidence
 //! workload                    which statements, with which weights and values; the planning sandbox
 //! capture, whatif, jobs       what the hooks saw, counted; hypothetical and hidden indexes; scheduled commands
@@ -29,6 +31,7 @@
 //! pg, settings, error         the door to the server's C interface; settings; one error type
 //! ```
 
+mod actions;
 mod advisor;
 mod arguments;
 mod calendar;
@@ -55,6 +58,8 @@ extension_sql_file!("../sql/advisor.sql", name = "advisor");
 extension_sql_file!("../sql/capture.sql", name = "capture");
 extension_sql_file!("../sql/jobs.sql", name = "jobs");
 extension_sql_file!("../sql/status.sql", name = "status");
+extension_sql_file!("../sql/worker.sql", name = "worker");
+extension_sql_file!("../sql/actions.sql", name = "actions", requires = ["jobs"]);
 extension_sql_file!(
     "../sql/matviews.sql",
     name = "matviews",
@@ -75,6 +80,14 @@ extern "C-unwind" fn _PG_init() {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 mod floors;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/actions.rs"]
+mod actions_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/actions_failures.rs"]
+mod actions_failures_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/advisor.rs"]

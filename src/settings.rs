@@ -4,11 +4,18 @@
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
+mod actions;
 mod capture;
 mod jobs;
+mod worker;
 
+pub(crate) use actions::*;
 pub(crate) use capture::*;
 pub(crate) use jobs::*;
+pub(crate) use worker::max_workers;
+
+/// The most that `pgopt.max_workers` can be.
+pub(crate) const MOST_WORKERS: i32 = 64;
 
 /// On by default: a library that was loaded is wanted. A superuser can switch everything off
 /// without a restart, in one session or by a reload.
@@ -64,8 +71,10 @@ pub(crate) fn define() {
         GucContext::Userset,
         GucFlags::UNIT_MS,
     );
+    actions::define();
     capture::define();
     jobs::define();
+    worker::define();
     reserve_prefix();
 }
 

@@ -46,6 +46,8 @@ pub(super) struct Plan {
     pub(super) built: Vec<String>,
     /// The same of the steps back.
     pub(super) rebuilt: Vec<String>,
+    /// Whether a key is an expression, of which nothing is known until `ANALYZE` has run.
+    pub(super) has_expression: bool,
     /// Qualified names of an index that is dropped and of the one that serves for it.
     pub(super) served: Option<(String, String)>,
 }

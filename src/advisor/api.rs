@@ -17,6 +17,7 @@ use pgrx::prelude::*;
 use pgrx::{Array, JsonB, pg_sys};
 
 use super::recommend::recommend;
+use super::shown;
 use crate::arguments::{empty, texts};
 use crate::settings;
 use crate::workload::source;
@@ -111,5 +112,7 @@ fn index_recommendations_2(
         schemas,
         time_limit,
     )?;
-    Ok(rows::of(recommend(&source::observed()?, &request, false)?)?)
+    let advice = recommend(&source::observed()?, &request, false)?;
+    shown::remember(&request, &advice);
+    Ok(rows::of(advice)?)
 }

@@ -214,6 +214,11 @@ impl Candidate {
         self.keys.iter().any(known)
     }
 
+    /// Whether a key is an expression.
+    pub(crate) fn has_expression(&self) -> bool {
+        (self.keys.iter()).any(|key| key.element.attribute().is_none())
+    }
+
     /// What kind of index it is, in a word.
     pub(crate) fn kind(&self) -> &'static str {
         match self.aim {
@@ -235,12 +240,11 @@ impl Candidate {
     }
 
     fn kind_of_btree(&self) -> &'static str {
-        let has_expression = (self.keys.iter()).any(|key| key.element.attribute().is_none());
         let has_class = self.keys.iter().any(|key| key.class.is_some());
         match self.keys.len() {
             _ if self.predicate.is_some() => "partial",
             _ if has_class => "prefix",
-            _ if has_expression => "expression",
+            _ if self.has_expression() => "expression",
             _ if !self.included.is_empty() => "covering",
             1 => "single-column",
             _ => "multicolumn",

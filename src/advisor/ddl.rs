@@ -24,6 +24,8 @@ pub(crate) struct Commands {
     pub(crate) undo_steps: Vec<String>,
     /// Qualified names of the indexes that the steps build concurrently.
     pub(crate) built: Vec<String>,
+    /// Whether a key is an expression.
+    pub(crate) has_expression: bool,
 }
 
 /// `btree (a, lower(b) DESC) INCLUDE (c) WHERE (d IS NULL)`
@@ -139,6 +141,7 @@ pub(crate) fn commands(
             true => Vec::new(),
             false => vec![qualified(place)],
         },
+        has_expression: candidate.has_expression(),
     })
 }
 
@@ -187,6 +190,7 @@ fn partitioned(
             ddl,
             undo,
             built: Vec::new(),
+            has_expression: candidate.has_expression(),
         });
     }
     // Those attached go with the index above them; one that is not goes by itself.
@@ -233,6 +237,7 @@ fn partitioned(
         steps,
         undo_steps,
         built,
+        has_expression: candidate.has_expression(),
     })
 }
 

@@ -70,22 +70,25 @@ fn chosen(ranks: &[i32], count: usize) -> Result<BTreeSet<usize>> {
             usize::try_from(rank)
                 .ok()
                 .filter(|number| (1..=count).contains(number))
-                .ok_or_else(|| no_such_rank(rank, count))
+                .ok_or_else(|| {
+                    no_such_rank(rank, count).hint(
+                        "Ranks are those of pgopt.index_recommendations() with the same \
+                         arguments; they change as the workload does.",
+                    )
+                })
         })
         .collect()
 }
 
-fn no_such_rank(rank: i32, count: usize) -> Error {
-    Error::invalid_parameter(format!("there is no recommendation with rank {rank}"))
-        .detail(match count {
+/// A rank beyond the `count` there are.
+pub(super) fn no_such_rank(rank: i32, count: usize) -> Error {
+    Error::invalid_parameter(format!("there is no recommendation with rank {rank}")).detail(
+        match count {
             0 => "There is nothing to recommend now.".to_owned(),
             1 => "There is 1 recommendation now.".to_owned(),
             count => format!("There are {count} recommendations now."),
-        })
-        .hint(
-            "Ranks are those of pgopt.index_recommendations() with the same arguments; they \
-             change as the workload does.",
-        )
+        },
+    )
 }
 
 impl Migration {

@@ -138,6 +138,7 @@ impl Writer<'_> {
                 undo_steps: vec![recreate_command(index)],
                 built: Vec::new(),
                 rebuilt: vec![index.name.clone()],
+                has_expression: false,
                 served: Some((index.name.clone(), superfluous.kept.clone())),
             },
             access_method: Some(index.access_method.clone()),
@@ -241,6 +242,7 @@ fn plan(commands: Commands) -> Plan {
         undo_steps: commands.undo_steps,
         built: commands.built,
         rebuilt: Vec::new(),
+        has_expression: commands.has_expression,
         served: None,
     }
 }

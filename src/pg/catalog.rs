@@ -244,6 +244,11 @@ pub(crate) fn leaf_relations(table: pg_sys::Oid) -> Vec<pg_sys::Oid> {
         .collect()
 }
 
+/// A table and, if it is a partitioned one, every partition below it.
+pub(crate) fn with_partitions(table: pg_sys::Oid) -> Vec<pg_sys::Oid> {
+    with_descendants(table)
+}
+
 /// An index and, if it is a partitioned one, every index attached below it.
 pub(crate) fn with_attached(index: pg_sys::Oid) -> Vec<pg_sys::Oid> {
     with_descendants(index)
@@ -365,4 +370,10 @@ unsafe fn owned(text: *const std::ffi::c_char) -> Option<String> {
             .to_string_lossy()
             .into_owned(),
     )
+}
+
+/// Whether pgopt is installed in this database. Needs a transaction.
+pub(crate) fn has_pgopt() -> bool {
+    // SAFETY: a look-up by a constant name.
+    unsafe { pg_sys::get_extension_oid(c"pgopt".as_ptr(), true) != pg_sys::InvalidOid }
 }

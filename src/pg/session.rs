@@ -6,6 +6,12 @@ use pgrx::pg_sys;
 
 pub(crate) use super::compat::session_number as number;
 
+/// Its process identifier.
+pub(crate) fn pid() -> i32 {
+    // SAFETY: a plain variable of this process.
+    unsafe { pg_sys::MyProcPid }
+}
+
 /// The database it is connected to; 0 for none.
 #[inline]
 pub(crate) fn database() -> u32 {
@@ -29,6 +35,12 @@ pub(crate) fn current_role() -> u32 {
 pub(crate) fn is_parallel_worker() -> bool {
     // SAFETY: a plain variable of this process.
     unsafe { pg_sys::ParallelWorkerNumber >= 0 }
+}
+
+/// Whether it is a background worker of an extension, such as those that run jobs.
+pub(crate) fn is_background_worker() -> bool {
+    // SAFETY: a plain variable of this process.
+    unsafe { pg_sys::MyBackendType == pg_sys::BackendType::B_BG_WORKER }
 }
 
 /// Encoding of the database.

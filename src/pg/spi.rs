@@ -13,16 +13,29 @@ use crate::error::{Error, Result};
 
 /// Runs `sql`, which selects one `jsonb` value, with `search_path` pinned to the catalogs.
 pub(crate) fn json<T: DeserializeOwned>(sql: &str, arguments: &[DatumWithOid]) -> Result<T> {
+    value(sql, arguments, false)
+}
+
+/// The same for `sql` that changes something and returns a `jsonb` value of one row.
+pub(crate) fn changed<T: DeserializeOwned>(sql: &str, arguments: &[DatumWithOid]) -> Result<T> {
+    value(sql, arguments, true)
+}
+
+/// Runs a command of the caller's own rights, with names that are qualified.
+pub(crate) fn run(sql: &str) -> Result<()> {
+    Spi::run(sql).map_err(|error| internal(sql, &error.to_string()))
+}
+
+fn value<T: DeserializeOwned>(sql: &str, arguments: &[DatumWithOid], changes: bool) -> Result<T> {
     // SAFETY: the nest level is closed below; an error on the way unwinds to an abort that
     // closes it as well.
     let level = unsafe { pg_sys::NewGUCNestLevel() };
     set_for_level("search_path", "pg_catalog, pg_temp")?;
-    let value = Spi::connect(|client| -> pgrx::spi::SpiResult<Option<JsonB>> {
-        client
-            .select(sql, Some(1), arguments)?
-            .first()
-            .get_one::<JsonB>()
-    });
+    let read = |rows: pgrx::spi::SpiTupleTable| rows.first().get_one::<JsonB>();
+    let value: pgrx::spi::SpiResult<Option<JsonB>> = match changes {
+        true => Spi::connect_mut(|client| read(client.update(sql, None, arguments)?)),
+        false => Spi::connect(|client| read(client.select(sql, Some(1), arguments)?)),
+    };
     // SAFETY: closes the level opened above.
     unsafe { pg_sys::AtEOXact_GUC(true, level) };
     let value = value.map_err(|error| internal(sql, &error.to_string()))?;

@@ -34,6 +34,7 @@ fn build(name: &str) -> Plan {
         undo_steps: vec![drop],
         built: vec![format!("s.{name}")],
         rebuilt: Vec::new(),
+        has_expression: false,
         served: None,
     }
 }
