@@ -154,6 +154,26 @@ mod matviews_sources_tests;
 mod matviews_support;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/jobs.rs"]
+mod jobs_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/jobs_bad_input.rs"]
+mod jobs_bad_input_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/jobs_store.rs"]
+mod jobs_store_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/jobs_runs.rs"]
+mod jobs_runs_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/jobs_support.rs"]
+mod jobs_support;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/surface.rs"]
 mod surface_tests;
 
