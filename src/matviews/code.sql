@@ -1,7 +1,7 @@
 -- Functions and enums that a materialized view's query uses, and the settings that they depend
 -- on, as one value.
--- $1 functions, $2 types whose values are written as text, $3 names of settings, $4 the role
--- whose settings a session of its own would have, or null for this session's.
+-- $1 functions, $2 types whose values are written as text, $3 names of settings, $4 their values,
+-- $5 the role whose settings a session of its own would have, or null for this session's.
 WITH RECURSIVE types(oid) AS (
     SELECT t.oid::oid FROM unnest($2::int8[]) AS t(oid)
     UNION
@@ -29,13 +29,11 @@ WITH RECURSIVE types(oid) AS (
                a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn]::oid[]) AS part(oid)
      WHERE a.aggfnoid::oid IN (SELECT n.oid FROM named AS n WHERE n.oid >= 12000) AND part.oid <> 0
 ), foretold(name, value) AS (
-    SELECT n.name,
-           CASE WHEN $4::oid IS NULL THEN current_setting(n.name)
-                WHEN EXISTS (SELECT FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS c(entry)
-                              WHERE s.setrole IN (10, $4::oid) AND lower(split_part(c.entry, '=', 1)) = lower(n.name))
-                THEN NULL
-                ELSE current_setting(n.name) END
-      FROM unnest($3::text[]) AS n(name)
+    -- What a role has of its own is in the values if it is this session's, and not if it is another's.
+    SELECT n.name, CASE WHEN $5::oid IS NULL OR NOT EXISTS (
+               SELECT FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS c(entry)
+                WHERE s.setrole IN (10, $5::oid) AND lower(split_part(c.entry, '=', 1)) = lower(n.name)) THEN n.value END
+      FROM unnest($3::text[], $4::text[]) AS n(name, value)
 )
 SELECT jsonb_build_object(
     'functions', (

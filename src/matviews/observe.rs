@@ -10,6 +10,7 @@ use super::trust;
 use crate::error::Result;
 use crate::pg::elevated::as_superuser;
 use crate::pg::rollback::{Surroundings, rolled_back};
+use crate::pg::session;
 use crate::pg::spi::json_again;
 use crate::pg::view_sources::{self, Sources};
 
@@ -135,9 +136,9 @@ fn code(sources: &Sources, settings: Settings) -> Result<Code> {
     if functions.is_empty() && types.is_empty() {
         return Ok(Code::default());
     }
-    let role = match settings {
-        Settings::Own => None,
-        Settings::Of(role) => Some(role),
+    let (role, value): (_, fn(&str) -> Option<String>) = match settings {
+        Settings::Own => (None, session::setting),
+        Settings::Of(role) => (Some(role), session::setting_at_start),
     };
     json_again(
         include_str!("code.sql"),
@@ -146,6 +147,7 @@ fn code(sources: &Sources, settings: Settings) -> Result<Code> {
             functions.into(),
             types.into(),
             SETTINGS.map(str::to_owned).to_vec().into(),
+            SETTINGS.map(value).to_vec().into(),
             role.into(),
         ],
     )

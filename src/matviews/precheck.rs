@@ -13,7 +13,14 @@ use crate::error::Result;
 /// here, and for jobs that refresh nothing.
 ///
 /// Works as a superuser and waits for nobody: what cannot be had at once is left to the run.
-pub(crate) fn precheck(job: i64) -> Result<Option<String>> {
+///
+/// What goes wrong here is left to the run as well, which reports it in its own name: one view
+/// never keeps the other jobs from being planned.
+pub(crate) fn precheck(job: i64) -> Option<String> {
+    reason_to_skip(job).ok().flatten()
+}
+
+fn reason_to_skip(job: i64) -> Result<Option<String>> {
     let Some(schedule) = store::schedule_of_job(job)? else {
         return Ok(None);
     };
@@ -25,9 +32,8 @@ pub(crate) fn precheck(job: i64) -> Result<Option<String>> {
     let Some(before) = &state.fingerprint else {
         return Ok(None);
     };
-    // An error is the run's to report, in its own name.
     let owner = Settings::Of(pg_sys::Oid::from(schedule.owner));
-    let Ok(Some(seen)) = look(view, owner, Some(BRIEFLY)) else {
+    let Some(seen) = look(view, owner, Some(BRIEFLY))? else {
         return Ok(None);
     };
     if seen.always.is_some() || !seen.facts.populated {

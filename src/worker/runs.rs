@@ -164,7 +164,9 @@ impl Round {
         }
         let outcomes: Vec<Outcome> = ended.iter().map(|slot| outcome(slot)).collect();
         over.extend(store::finish(&outcomes, now)?);
-        let plan = store::plan(now, self.room(), &mut |_due| Ok(None))?;
+        let plan = store::plan(now, self.room(), &mut |due| {
+            Ok(crate::matviews::precheck(due.job))
+        })?;
         over.extend(plan.ended.iter().cloned());
         follow_up(&over)?;
         if self.is_first {
