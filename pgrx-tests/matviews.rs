@@ -116,7 +116,6 @@ mod tests {
             "m",
             "SELECT mood::text AS mood, date_trunc('day', at) AS day FROM orders",
         );
-        run("SET LOCAL TimeZone = 'UTC'");
         let id = schedule("m");
         tick(&id);
         sees(
@@ -124,14 +123,21 @@ mod tests {
             "ALTER TYPE mood RENAME VALUE 'glad' TO 'happy'",
             "enum",
         );
-        sees(&id, "SET LOCAL TimeZone = 'Asia/Tokyo'", "\"TimeZone\"");
-        // What a session of the owner's will have is not known to another role's.
-        run("ALTER ROLE current_user SET TimeZone = 'UTC'");
+        // Of a setting that only this session has, the worker cannot know.
+        run("SET LOCAL TimeZone = 'Asia/Tokyo'");
+        assert!(precheck(&id).starts_with(FRESH));
+        assert!(tick(&id).contains("\"TimeZone\""), "{}", tick(&id));
+        assert!(tick(&id).starts_with(FRESH));
         assert_eq!(precheck(&id), "");
         gives(
             "SELECT (stale_since IS NULL)::text FROM pgopt.matview_status WHERE view = 'm'::regclass",
             "true",
         );
+        // Nor what the owner's own setting will be.
+        run("RESET TimeZone");
+        assert!(tick(&id).contains("\"TimeZone\""));
+        run("ALTER ROLE current_user SET TimeZone = 'UTC'");
+        assert_eq!(precheck(&id), "");
         assert!(tick(&id).starts_with(FRESH));
     }
 

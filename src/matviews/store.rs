@@ -9,7 +9,7 @@ use super::fingerprint::Fingerprint;
 use super::method::Wish;
 use crate::error::{Error, Result};
 use crate::pg::elevated::as_superuser;
-use crate::pg::spi::{json_again, run};
+use crate::pg::spi::{json_again, run_with};
 
 /// A row of `pgopt.matview_schedules`.
 #[derive(Debug, Clone, Deserialize)]
@@ -108,7 +108,7 @@ pub(super) fn add_schedule(
     skip_unchanged: bool,
 ) -> Result<()> {
     as_superuser(|| {
-        run(
+        run_with(
             "INSERT INTO pgopt.matview_schedules (id, view, job_id, \"concurrently\", skip_unchanged)
              OVERRIDING SYSTEM VALUE VALUES ($1, $2::oid::regclass, $3, $4, $5)",
             &[
@@ -126,7 +126,7 @@ pub(super) fn add_schedule(
 /// Changes how a view is refreshed.
 pub(super) fn change_schedule(id: i64, wish: Wish, skip_unchanged: bool) -> Result<()> {
     as_superuser(|| {
-        run(
+        run_with(
             "UPDATE pgopt.matview_schedules SET \"concurrently\" = $2, skip_unchanged = $3 WHERE id = $1",
             &[id.into(), wish.name().into(), skip_unchanged.into()],
         )
@@ -148,7 +148,7 @@ pub(super) fn next_id() -> Result<i64> {
 /// Forgets what is known of views that are gone.
 pub(super) fn forget_dropped() -> Result<()> {
     as_superuser(|| {
-        run(
+        run_with(
             "DELETE FROM pgopt.matview_states AS s
               WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = s.view AND c.relkind = 'm')",
             &[],
@@ -179,7 +179,7 @@ pub(super) fn refreshed(view: pg_sys::Oid, done: &Refreshed) -> Result<()> {
         .map(JsonB);
     let upstreams: Vec<i64> = done.upstreams.iter().map(|&oid| i64::from(oid)).collect();
     as_superuser(|| {
-        run(
+        run_with(
             "INSERT INTO pgopt.matview_states AS s (view, fingerprint, upstreams, version, last_refresh,
                     last_duration, last_method, last_rows, last_reason, always_because, size_bytes)
              VALUES ($1, $2, $3::int8[]::oid[], $4::int, '2000-01-01 00:00:00+00'::timestamptz + $5 * interval '1 microsecond',
@@ -212,7 +212,7 @@ pub(super) fn refreshed(view: pg_sys::Oid, done: &Refreshed) -> Result<()> {
 /// transaction that is still open.
 pub(super) fn skipped(view: pg_sys::Oid, reason: &str) -> Result<()> {
     as_superuser(|| {
-        run(
+        run_with(
             "UPDATE pgopt.matview_states SET skipped = skipped + 1, last_skip = clock_timestamp(), skip_reason = $2
               WHERE view = (SELECT s.view FROM pgopt.matview_states AS s WHERE s.view = $1 FOR UPDATE SKIP LOCKED)",
             &[view.into(), reason.into()],
@@ -224,7 +224,7 @@ pub(super) fn skipped(view: pg_sys::Oid, reason: &str) -> Result<()> {
 /// Keeps since when a view is known to be stale. Never waits, likewise.
 pub(super) fn stale(view: pg_sys::Oid, reason: &str) -> Result<()> {
     as_superuser(|| {
-        run(
+        run_with(
             "UPDATE pgopt.matview_states SET stale_since = clock_timestamp(), stale_reason = $2
               WHERE view = (SELECT s.view FROM pgopt.matview_states AS s
                              WHERE s.view = $1 AND s.stale_since IS NULL FOR UPDATE SKIP LOCKED)",
@@ -238,7 +238,7 @@ pub(super) fn stale(view: pg_sys::Oid, reason: &str) -> Result<()> {
 pub(super) fn depends_on(view: pg_sys::Oid, upstreams: &[u32], always: Option<&str>) -> Result<()> {
     let upstreams: Vec<i64> = upstreams.iter().map(|&oid| i64::from(oid)).collect();
     as_superuser(|| {
-        run(
+        run_with(
             "INSERT INTO pgopt.matview_states AS s (view, upstreams, always_because) VALUES ($1, $2::int8[]::oid[], $3)
              ON CONFLICT (view) DO UPDATE SET upstreams = excluded.upstreams, always_because = excluded.always_because",
             &[view.into(), upstreams.into(), always.into()],
@@ -251,7 +251,7 @@ pub(super) fn depends_on(view: pg_sys::Oid, upstreams: &[u32], always: Option<&s
 /// those of the schedules there are.
 pub(super) fn link(view: pg_sys::Oid) -> Result<()> {
     as_superuser(|| {
-        run(
+        run_with(
             "UPDATE pgopt.job_definitions AS j SET run_after = wanted.jobs, version = j.version + 1
                FROM (SELECT own.job_id, coalesce(array_agg(above.job_id ORDER BY above.job_id)
                                 FILTER (WHERE above.job_id IS NOT NULL), '{}') AS jobs

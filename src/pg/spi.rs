@@ -94,7 +94,7 @@ fn prepared(
 }
 
 /// Runs a command of ours that returns nothing, with `search_path` pinned likewise.
-pub(crate) fn run(sql: &str, arguments: &[DatumWithOid]) -> Result<()> {
+pub(crate) fn run_with(sql: &str, arguments: &[DatumWithOid]) -> Result<()> {
     // SAFETY: as above.
     let level = unsafe { pg_sys::NewGUCNestLevel() };
     set_for_level("search_path", "pg_catalog, pg_temp")?;
