@@ -8,13 +8,13 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use pgrx::PgSqlErrorCode;
 
-use crate::actions;
 use crate::error::{Result, sqlstate_text};
 use crate::jobs::store::{self, Ended, Outcome, Start};
 use crate::pg::background::{self, Failure, Worker};
 use crate::pg::{catalog, log};
 use crate::settings;
 use crate::shmem::board::{Board, Ending, NEVER, Slot, State as At};
+use crate::{actions, matviews};
 
 /// How long a process may take to come, in microseconds.
 const COMING: i64 = 60_000_000;
@@ -165,7 +165,9 @@ impl Round {
         }
         let outcomes: Vec<Outcome> = ended.iter().map(|slot| outcome(slot)).collect();
         over.extend(store::finish(&outcomes, now)?);
-        let plan = store::plan(now, self.room(now), &mut |_due| Ok(None))?;
+        let plan = store::plan(now, self.room(now), &mut |due| {
+            Ok(matviews::precheck(due.job))
+        })?;
         over.extend(plan.ended.iter().cloned());
         follow_up(&over)?;
         if self.is_first {
