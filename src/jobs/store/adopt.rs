@@ -186,8 +186,7 @@ fn clean_up() -> Result<()> {
                 AND NOT EXISTS (SELECT FROM pgopt.job_definitions AS d WHERE d.id = s.job_id))
            OR EXISTS (
              SELECT FROM pgopt.job_definitions AS d JOIN pgopt.job_states AS s ON s.job_id = d.id
-              WHERE d.once AND s.last_run IS NOT NULL AND s.due IS NULL AND s.running_run IS NULL
-                AND s.version = d.version))",
+              WHERE d.once AND s.over AND s.running_run IS NULL))",
         false,
         &[],
     )?;
@@ -199,8 +198,7 @@ fn clean_up() -> Result<()> {
            SELECT d.id FROM pgopt.job_definitions AS d
             WHERE d.once AND EXISTS (
                 SELECT FROM pgopt.job_states AS s
-                 WHERE s.job_id = d.id AND s.last_run IS NOT NULL AND s.due IS NULL
-                   AND s.running_run IS NULL AND s.version = d.version)
+                 WHERE s.job_id = d.id AND s.over AND s.running_run IS NULL)
               FOR UPDATE SKIP LOCKED),
          done AS (DELETE FROM pgopt.job_definitions AS d USING free WHERE d.id = free.id RETURNING d.id),
          gone AS (DELETE FROM pgopt.job_states AS s
