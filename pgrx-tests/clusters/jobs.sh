@@ -7,7 +7,7 @@ set -euo pipefail
 # shellcheck source=pgrx-tests/clusters/worker/lib.sh
 . "$(dirname "$0")/worker/lib.sh"
 
-sql postgres <<'SQL'
+sql postgres >/dev/null <<'SQL'
 CREATE EXTENSION pgopt;
 SELECT pgopt.schedule('held', '1 second', 'SELECT 1');
 SELECT pgopt.schedule('free', '1 second', 'SELECT 1');

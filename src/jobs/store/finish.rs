@@ -28,7 +28,7 @@ pub(crate) fn finish(outcomes: &[Outcome], now: i64) -> Result<Vec<Ended>> {
         return Ok(Vec::new());
     }
     let jobs: Vec<i64> = outcomes.iter().map(|outcome| outcome.job).collect();
-    let found: Vec<Found> = spi::json_again(
+    let found: Vec<Found> = spi::json_by_index(
         concat!(
             "SELECT coalesce(jsonb_agg(jsonb_build_object('job', s.job_id, 'state', ",
             state!(),
@@ -85,7 +85,7 @@ pub(crate) fn recover(alive: &[i64], now: i64) -> Result<Vec<Ended>> {
         run: i64,
         started: Option<i64>,
     }
-    let running: Vec<Running> = spi::json_again(
+    let running: Vec<Running> = spi::json_by_index(
         concat!(
             "SELECT coalesce(jsonb_agg(jsonb_build_object('job', s.job_id, 'run', s.running_run,
                'started', ",
@@ -249,7 +249,7 @@ pub(super) fn remove(jobs: Vec<i64>) -> Result<()> {
     if jobs.is_empty() {
         return Ok(());
     }
-    let _gone: i64 = spi::json_again(
+    let _gone: i64 = spi::json_by_index(
         "WITH free AS (SELECT id FROM pgopt.job_definitions WHERE id = ANY ($1) AND once FOR UPDATE SKIP LOCKED),
          done AS (DELETE FROM pgopt.job_definitions AS d USING free WHERE d.id = free.id RETURNING d.id),
          kept AS (SELECT d.id FROM pgopt.job_definitions AS d
