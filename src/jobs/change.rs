@@ -4,7 +4,7 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 use serde::Deserialize;
 
 use super::decide::Overlap;
-use super::definition::{NewJob, register, remove, replace};
+use super::definition::{NewJob, exists, register, remove, replace};
 use super::{check, requests};
 use crate::error::{Error, Result, abbreviate};
 use crate::pg::elevated::as_superuser;
@@ -49,6 +49,10 @@ pub(super) fn schedule(name: &str, changes: Changes, may_replace: bool) -> Resul
         require_rights(before, name)?;
     }
     let id = before.as_ref().map(|before| before.id);
+    if let Some(text) = changes.schedule.as_deref().filter(|text| text.is_empty()) {
+        // An empty one takes a schedule away; here there is none yet.
+        check::schedule(text)?;
+    }
     apply(&mut job, changes, id)?;
     match id {
         Some(id) => replace(id, &job).map(|()| id),
@@ -59,6 +63,12 @@ pub(super) fn schedule(name: &str, changes: Changes, may_replace: bool) -> Resul
 /// Changes a job.
 pub(super) fn alter(name: &str, changes: Changes) -> Result<()> {
     let known = own(name)?;
+    if let Some(new_name) = &changes.new_name
+        && new_name != name
+        && find(new_name)?.is_some()
+    {
+        return Err(exists(new_name));
+    }
     let mut job = load(&known, name)?;
     apply(&mut job, changes, Some(known.id))?;
     replace(known.id, &job)
@@ -172,7 +182,7 @@ fn apply(job: &mut NewJob, changes: Changes, id: Option<i64>) -> Result<()> {
     }
     if let Some(schedule) = changes.schedule {
         let schedule = Some(schedule).filter(|schedule| !schedule.is_empty());
-        if job.schedule != schedule {
+        if schedule.is_some() && job.schedule != schedule {
             // Intervals of another length are counted from now on.
             job.starts = None;
         }

@@ -261,9 +261,11 @@ pub(crate) fn heed() {
 }
 
 /// Ends this process. With code 0 the postmaster would never start it again.
-pub(crate) fn exit(code: i32) -> ! {
+pub(crate) fn exit(code: i32) {
     // SAFETY: nothing of ours is left to be dropped.
-    unsafe { pg_sys::proc_exit(code) }
+    unsafe {
+        pg_sys::proc_exit(code);
+    }
 }
 
 /// Calls `work` when this process ends, however it does, while it can still use shared memory.
@@ -285,6 +287,40 @@ pub(crate) fn set(name: &CStr, value: &str) {
             pg_sys::GucContext::PGC_SUSET,
             pg_sys::GucSource::PGC_S_SESSION,
         );
+    }
+}
+
+/// Settings that say which statements are counted.
+const TRACKING: [&CStr; 2] = [c"pgopt.track", c"pg_stat_statements.track"];
+
+/// Statements of this process are nobody's, and are not counted.
+pub(crate) fn keep_quiet() {
+    for name in TRACKING {
+        if current(name).is_some() {
+            set(name, "none");
+        }
+    }
+}
+
+/// Runs `work`, whose statements are not counted.
+pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    let before = TRACKING.map(current);
+    keep_quiet();
+    let value = work();
+    for (name, before) in TRACKING.into_iter().zip(before) {
+        if let Some(before) = before {
+            set(name, &before);
+        }
+    }
+    value
+}
+
+/// The value of a setting, if there is such a setting.
+fn current(name: &CStr) -> Option<String> {
+    // SAFETY: a name that may be unknown; the value is copied at once.
+    unsafe {
+        let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
     }
 }
 
