@@ -511,8 +511,10 @@ mod tests {
         let id = schedule("m");
         // SAFETY: a plain variable, put back at once; SQL can set it before any query only.
         let level = unsafe { pgrx::pg_sys::XactIsoLevel };
+        // SAFETY: a plain variable of this process, set back below.
         unsafe { pgrx::pg_sys::XactIsoLevel = 2 };
         tick(&id);
+        // SAFETY: as above.
         unsafe { pgrx::pg_sys::XactIsoLevel = level };
         assert!(tick(&id).contains("it is not known"));
         assert!(tick(&id).starts_with(FRESH));

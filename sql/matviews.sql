@@ -7,6 +7,7 @@ CREATE TABLE pgopt.matview_schedules (
     job_id bigint NOT NULL UNIQUE REFERENCES pgopt.job_definitions (id) ON DELETE CASCADE,
     "concurrently" text NOT NULL CHECK ("concurrently" IN ('auto', 'on', 'off')),
     skip_unchanged boolean NOT NULL);
+COMMENT ON SEQUENCE pgopt.matview_schedules_id_seq IS 'identifiers of materialized views that are refreshed';
 COMMENT ON TABLE pgopt.matview_schedules IS 'Materialized views that jobs refresh; pgopt.matview_status shows them';
 COMMENT ON COLUMN pgopt.matview_schedules.id IS 'Key; the job''s command names it';
 COMMENT ON COLUMN pgopt.matview_schedules.view IS 'The view';
