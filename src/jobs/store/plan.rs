@@ -334,7 +334,6 @@ impl Found {
         Due {
             job: self.definition.id,
             name: self.definition.name.clone(),
-            owner: self.definition.owner(),
             attempt,
             requested: self.state.requested_run.is_some(),
         }
