@@ -10,7 +10,6 @@ CREATE TABLE pgopt.matview_schedules (
     "concurrently" text NOT NULL CHECK ("concurrently" IN ('auto', 'on', 'off')),
     skip_unchanged boolean NOT NULL,
     UNIQUE (view, place));
-COMMENT ON SEQUENCE pgopt.matview_schedules_id_seq IS 'identifiers of materialized views that are refreshed';
 COMMENT ON TABLE pgopt.matview_schedules IS 'Materialized views that jobs refresh; pgopt.matview_status shows them';
 COMMENT ON COLUMN pgopt.matview_schedules.id IS 'Key; the job''s command names it';
 COMMENT ON COLUMN pgopt.matview_schedules.view IS 'The view, as long as place is where it is';
