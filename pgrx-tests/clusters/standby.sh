@@ -73,7 +73,7 @@ same 'no advisory lock is left' 0 "$(on_standby "SELECT count(*) FROM (SELECT co
 contains 'status says that it is a standby' "$(on_standby 'SELECT * FROM pgopt.status()')" 'standby'
 contains 'the advice cannot be carried out there' "$(on_standby 'CREATE INDEX ON public.t (a)' || true)" 'read-only transaction'
 
-contains 'a materialized view is not refreshed there' "$(on_standby 'SELECT * FROM pgopt.refresh_now($$public.mv$$)' || true)" 'cannot refresh materialized views during recovery'
+contains 'a materialized view is not refreshed there' "$(on_standby "SELECT * FROM pgopt.refresh_now('public.mv')" || true)" 'cannot refresh materialized views during recovery'
 contains 'nor are all' "$(on_standby 'SELECT * FROM pgopt.refresh_all()' || true)" 'cannot refresh materialized views during recovery'
 same 'what to make for it is shown' 'unknown|CREATE UNIQUE INDEX ON public.mv (b)' "$(on_standby 'SELECT state, unique_index_advice FROM pgopt.matview_status')"
 
