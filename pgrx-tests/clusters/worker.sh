@@ -80,6 +80,9 @@ becomes 'a terminated launcher comes back' t "SELECT pid <> $launcher FROM pgopt
 run robot "SELECT pgopt.run_now('sleeper')" >/dev/null
 becomes 'and starts workers' t "SELECT ($PID) IS NOT NULL"
 worker=$(value "SELECT pid FROM pgopt.worker_status WHERE process = 'worker' AND database = 'postgres'")
+value "SELECT pg_cancel_backend($worker)" >/dev/null
+sleep 0.5
+same 'a worker is not cancelled' "$worker" "$(value "SELECT pid FROM pgopt.worker_status WHERE process = 'worker' AND database = 'postgres'")"
 value "SELECT pg_terminate_backend($worker)" >/dev/null
 becomes 'a terminated worker comes back' t "SELECT pid <> $worker FROM pgopt.worker_status WHERE process = 'worker' AND database = 'postgres' AND pid IS NOT NULL" 20
 same 'the run it had started goes on' running "$(value "SELECT status FROM pgopt.job_runs WHERE name = 'sleeper' ORDER BY run DESC LIMIT 1")"

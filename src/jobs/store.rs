@@ -26,9 +26,6 @@ use super::decide::State;
 #[derive(Debug, Clone)]
 pub(crate) struct Due {
     pub(crate) job: i64,
-    pub(crate) name: String,
-    /// From 1.
-    pub(crate) attempt: i32,
     /// Whether a user asked for this run.
     pub(crate) requested: bool,
 }
@@ -102,7 +99,6 @@ pub(crate) enum Ending {
 /// What an executor is to do.
 #[derive(Debug, Clone, serde::Deserialize)]
 pub(crate) struct Task {
-    pub(crate) job: i64,
     pub(crate) name: String,
     pub(crate) commands: Vec<String>,
     pub(crate) statement_timeout: Option<i32>,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgTryBuilder, pg_sys};
 
+use super::local::Local;
 use crate::error::{Error, Result};
 
 /// Why work in a transaction came to nothing.
@@ -108,11 +109,14 @@ unsafe extern "C-unwind" {
     fn pqsignal_be(signal: i32, handler: Option<unsafe extern "C-unwind" fn(i32)>);
 }
 
+static CANCEL: Local<Cancel> = Local::new(Cancel::Command);
+
 /// What a cancel request means for this process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Cancel {
-    /// Nothing: there is no command of anybody's.
-    Ignored,
+    /// Nothing between two transactions; within one it fails, as by a timeout: the server ends
+    /// the wait for a lock by this very signal.
+    Transaction,
     /// The command that is being executed fails.
     Command,
 }
@@ -135,9 +139,7 @@ pub(crate) fn take_signals(cancel: Cancel) {
             #[cfg(feature = "pg18")]
             pqsignal_be(signal, Some(handler));
         }
-        if cancel == Cancel::Ignored {
-            libc::signal(libc::SIGINT, libc::SIG_IGN);
-        }
+        CANCEL.set(cancel);
         pg_sys::BackgroundWorkerUnblockSignals();
     }
 }
@@ -252,6 +254,9 @@ pub(crate) fn nap(time: Duration) {
 pub(crate) fn heed() {
     // SAFETY: between two pieces of work, as the server's own processes do it.
     unsafe {
+        if CANCEL.get() == Cancel::Transaction {
+            pg_sys::QueryCancelPending = 0;
+        }
         pgrx::check_for_interrupts!();
         if pg_sys::ConfigReloadPending != 0 {
             pg_sys::ConfigReloadPending = 0;

@@ -35,7 +35,7 @@ static PLACE: Local<Option<usize>> = Local::new(None);
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn pgopt_worker(argument: pg_sys::Datum) {
-    background::take_signals(Cancel::Ignored);
+    background::take_signals(Cancel::Transaction);
     let Some(board) = shmem::get().map(|shared| shared.board) else {
         return;
     };

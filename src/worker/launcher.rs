@@ -45,7 +45,7 @@ pub(super) fn register() {
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn pgopt_launcher(_argument: pg_sys::Datum) {
-    background::take_signals(Cancel::Ignored);
+    background::take_signals(Cancel::Transaction);
     let Some(board) = shmem::get().map(|shared| shared.board) else {
         return;
     };

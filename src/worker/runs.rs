@@ -222,7 +222,10 @@ impl Round {
         slot.job.store(start.job, Relaxed);
         slot.run.store(start.run, Relaxed);
         slot.name.set(&start.name);
-        let name = format!("pgopt job: {}", start.name);
+        let name = match start.attempt {
+            1 => format!("pgopt job: {}", start.name),
+            attempt => format!("pgopt job, attempt {attempt}: {}", start.name),
+        };
         let started = background::start(&Worker {
             name: &name,
             kind: c"pgopt executor",
