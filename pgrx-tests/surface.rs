@@ -51,7 +51,7 @@ mod tests {
             .lines()
             .filter(|line| line.starts_with("| `pgopt.") && line.matches('|').count() == 5)
             .filter(|line| {
-                ["superuser", "anyone", "at server start"]
+                ["superuser", "anyone", "by reload", "at server start"]
                     .iter()
                     .any(|who| line.contains(who))
             })
@@ -62,7 +62,7 @@ mod tests {
             .collect();
         let defined = text(
             "SELECT string_agg(format('%s %s%s %s', name, boot_val, coalesce(unit, ''),
-                      CASE context WHEN 'superuser' THEN 'superuser' WHEN 'postmaster' THEN 'at server start' ELSE 'anyone' END),
+                      CASE context WHEN 'superuser' THEN 'superuser' WHEN 'postmaster' THEN 'at server start' WHEN 'sighup' THEN 'by reload' ELSE 'anyone' END),
                     chr(10) ORDER BY name COLLATE \"C\")
                FROM pg_settings WHERE name LIKE 'pgopt.%'",
         );

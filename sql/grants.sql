@@ -14,3 +14,4 @@ GRANT SELECT ON pgopt.statements, pgopt.top_statements, pgopt.statement_samples,
 REVOKE EXECUTE ON FUNCTION pgopt.apply(int), pgopt.undo(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pgopt.apply(int), pgopt.undo(bigint) TO pg_database_owner;
 GRANT SELECT ON pgopt.applied TO PUBLIC;
+GRANT SELECT ON pgopt.worker_status TO PUBLIC;

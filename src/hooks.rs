@@ -12,6 +12,7 @@ mod execution;
 mod planning;
 mod shared_memory;
 mod utility;
+mod workers;
 
 use crate::pg::preload;
 

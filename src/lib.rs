@@ -21,7 +21,7 @@
 //! Imports go down only; a test holds the floors (`floors.rs`).
 //! ```text
 //! lib
-//! worker                      the housekeeper: frees places, saves
+//! worker                      the housekeeper, the launcher, databases' workers, executors of runs
 //! hooks                       the server's hooks, doorways only       (and each room's api.rs)
 //! actions                     advice carried out: build, verify, take back
 //! advisor, status             workload -> candidates -> costs -> selection -> evidence
@@ -58,6 +58,7 @@ extension_sql_file!("../sql/capture.sql", name = "capture");
 extension_sql_file!("../sql/jobs.sql", name = "jobs");
 extension_sql_file!("../sql/status.sql", name = "status");
 extension_sql_file!("../sql/actions.sql", name = "actions", requires = ["jobs"]);
+extension_sql_file!("../sql/worker.sql", name = "worker");
 extension_sql_file!("../sql/grants.sql", finalize);
 
 /// Runs once when the server loads the library, preloaded or by the first call of a function.

@@ -3,6 +3,7 @@
 //! Everything above this floor is safe Rust over plain types; every raw pointer, catalog tuple
 //! and node tree stays behind one of these modules.
 
+pub(crate) mod background;
 pub(crate) mod bound;
 pub(crate) mod catalog;
 pub(crate) mod checked_setting;
@@ -12,6 +13,7 @@ pub(crate) mod code_guard;
 pub(crate) mod column_order;
 pub(crate) mod command_text;
 pub(crate) mod compat;
+pub(crate) mod databases;
 pub(crate) mod deparse;
 pub(crate) mod dependent_columns;
 pub(crate) mod disk;
@@ -58,6 +60,7 @@ pub(crate) mod statement;
 pub(crate) mod statistic_slots;
 mod table_sample;
 pub(crate) mod text;
+pub(crate) mod top_level;
 mod trusted_code;
 pub(crate) mod utility;
 mod value_copies;

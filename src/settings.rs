@@ -7,10 +7,15 @@ use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 mod actions;
 mod capture;
 mod jobs;
+mod worker;
 
 pub(crate) use actions::*;
 pub(crate) use capture::*;
 pub(crate) use jobs::*;
+pub(crate) use worker::max_workers;
+
+/// The most that `pgopt.max_workers` can be.
+pub(crate) const MOST_WORKERS: i32 = 64;
 
 /// On by default: a library that was loaded is wanted. A superuser can switch everything off
 /// without a restart, in one session or by a reload.
@@ -69,6 +74,7 @@ pub(crate) fn define() {
     actions::define();
     capture::define();
     jobs::define();
+    worker::define();
     reserve_prefix();
 }
 

@@ -16,12 +16,14 @@ pub(crate) mod entry;
 pub(crate) mod header;
 mod layout;
 pub(crate) mod table;
+mod text;
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
 use arena::Arena;
 use bitmap::Bitmap;
+use board::Board;
 use doorkeeper::Doorkeeper;
 use entry::Entry;
 use header::{Application, Header, Rest};
@@ -33,6 +35,7 @@ pub(crate) use layout::{Sizes, attach, bytes};
 /// The shared structures.
 pub(crate) struct Shared {
     pub(crate) header: &'static Header,
+    pub(crate) board: &'static Board,
     heads: &'static [AtomicU32],
     locks: &'static [AtomicU32],
     entries: &'static [Entry],

@@ -9,6 +9,7 @@ use crate::pg::errors::watch;
 use crate::pg::execution::Execution;
 use crate::pg::local::Local;
 use crate::pg::parse::Analysed;
+use crate::shmem::board;
 
 /// The hooks that were installed before ours.
 #[derive(Clone, Copy)]
@@ -203,6 +204,10 @@ unsafe extern "C-unwind" fn log(error: *mut pg_sys::ErrorData) {
             };
             failures::reported((*error).sqlerrcode, message);
         }
+        if (*error).elevel >= PgLogLevel::FATAL as i32 && !(*error).message.is_null() {
+            let message = CStr::from_ptr((*error).message);
+            board::last_words((*error).sqlerrcode, message);
+        }
         if let Some(hook) = PREVIOUS.get().log {
             hook(error);
         }
@@ -219,5 +224,6 @@ unsafe extern "C-unwind" fn transaction_event(
         XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE
     ) {
         transaction::end();
+        board::transaction_ended(event != XACT_EVENT_ABORT);
     }
 }

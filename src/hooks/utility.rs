@@ -4,7 +4,9 @@ use std::ffi::c_char;
 
 use pgrx::pg_sys;
 
+use super::workers;
 use crate::capture::{parsing, session, utility};
+use crate::pg::databases::{self, Concern};
 use crate::pg::errors::watch;
 use crate::pg::local::Local;
 use crate::pg::utility::{Role, Utility, rows};
@@ -58,6 +60,15 @@ unsafe extern "C-unwind" fn process(
                 destination,
                 completion,
             );
+        };
+        let next = || {
+            let concern = databases::concern(statement);
+            if concern == Concern::None {
+                return next();
+            }
+            workers::before(concern);
+            watch(next, |_| workers::after(concern, false));
+            workers::after(concern, true);
         };
         if session::shared().is_none() {
             return next();

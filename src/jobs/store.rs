@@ -83,9 +83,20 @@ pub(crate) struct Outcome {
 /// See [`Outcome`].
 #[derive(Debug, Clone)]
 pub(crate) enum Ending {
-    Succeeded { remark: Option<String> },
-    Skipped { reason: String },
-    Failed { sqlstate: String, message: String },
+    Succeeded {
+        remark: Option<String>,
+    },
+    Skipped {
+        reason: String,
+    },
+    Failed {
+        sqlstate: String,
+        message: String,
+    },
+    /// `statement_timeout` ended it, which has the SQLSTATE of a user's cancel.
+    TimedOut {
+        message: String,
+    },
     Lost,
 }
 

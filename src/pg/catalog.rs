@@ -371,3 +371,9 @@ unsafe fn owned(text: *const std::ffi::c_char) -> Option<String> {
             .into_owned(),
     )
 }
+
+/// Whether pgopt is installed in this database. Needs a transaction.
+pub(crate) fn has_pgopt() -> bool {
+    // SAFETY: a look-up by a constant name.
+    unsafe { pg_sys::get_extension_oid(c"pgopt".as_ptr(), true) != pg_sys::InvalidOid }
+}

@@ -4,7 +4,7 @@ use pgrx::pg_sys;
 
 /// A memory context of our own, deleted when the value is dropped (also while an error unwinds).
 ///
-/// It hangs below `TopTransactionContext`: it outlives the subtransactions in which its
+/// It hangs below `TopTransactionContext` unless it is a lasting one: it outlives the subtransactions in which its
 /// contents are made, and cannot outlive the transaction.
 pub(crate) struct OwnedContext(pg_sys::MemoryContext);
 
@@ -19,12 +19,26 @@ impl OwnedContext {
         Self::of_size(pg_sys::ALLOCSET_SMALL_INITSIZE)
     }
 
+    /// An empty context that outlives transactions.
+    pub(crate) fn lasting() -> Self {
+        // SAFETY: a context that is there as long as the process.
+        Self::below(
+            unsafe { pg_sys::TopMemoryContext },
+            pg_sys::ALLOCSET_DEFAULT_INITSIZE,
+        )
+    }
+
     fn of_size(initial: u32) -> Self {
-        // SAFETY: TopTransactionContext exists while SQL functions and hooks run; the name is a
-        // constant, as AllocSetContextCreateInternal requires.
+        // SAFETY: TopTransactionContext exists while SQL functions and hooks run.
+        Self::below(unsafe { pg_sys::TopTransactionContext }, initial)
+    }
+
+    fn below(parent: pg_sys::MemoryContext, initial: u32) -> Self {
+        // SAFETY: a live context; the name is a constant, as AllocSetContextCreateInternal
+        // requires.
         Self(unsafe {
             pg_sys::AllocSetContextCreateInternal(
-                pg_sys::TopTransactionContext,
+                parent,
                 c"pgopt".as_ptr(),
                 pg_sys::ALLOCSET_SMALL_MINSIZE as usize,
                 initial as usize,

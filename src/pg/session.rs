@@ -6,6 +6,12 @@ use pgrx::pg_sys;
 
 pub(crate) use super::compat::session_number as number;
 
+/// Its process identifier.
+pub(crate) fn pid() -> i32 {
+    // SAFETY: a plain variable of this process.
+    unsafe { pg_sys::MyProcPid }
+}
+
 /// The database it is connected to; 0 for none.
 #[inline]
 pub(crate) fn database() -> u32 {

@@ -1,9 +1,301 @@
-//! Stub until the worker's board lands.
+//! The board on which the launcher, the databases' workers and the executors find each other.
+//!
+//! # Locking
+//! Relaxed atomics, and for each piece one process that may write it: a process its own entry, the
+//! launcher the freeing of databases, a slot whoever its state says (`slot.rs`). Claims are single
+//! atomic exchanges. Waiting is done on latches.
 
-/// Wakes the worker when this transaction commits.
-pub(crate) fn poke_at_commit() {}
+mod database;
+mod slot;
 
-/// Whether there is a board: the library was preloaded.
+use std::ffi::CStr;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicUsize};
+
+pub(crate) use database::{Database, NEVER};
+pub(crate) use slot::{Ending, Slot, State};
+
+use super::text::SharedText;
+use crate::pg::local::Local;
+use crate::pg::{clock, latch, session};
+
+/// Databases that can have work at the same time.
+const DATABASES: usize = 256;
+/// Runs there can be at once; the setting `pgopt.max_workers` is lower.
+pub(crate) const SLOTS: usize = 64;
+
+/// A process that others look for.
+#[repr(C)]
+pub(crate) struct Process {
+    /// 0: there is none.
+    pub(crate) pid: AtomicI32,
+    /// Its latch, as an address valid in every process.
+    latch: AtomicUsize,
+    /// When it began, and when it was last seen at work, µs since 2000.
+    pub(crate) started: AtomicI64,
+    pub(crate) heartbeat: AtomicI64,
+    /// Its last error, and when that was.
+    pub(crate) error: SharedText<32>,
+    pub(crate) error_at: AtomicI64,
+}
+
+impl Process {
+    /// Makes this process the one; false if there is another.
+    pub(crate) fn begin(&self) -> bool {
+        let free = self
+            .pid
+            .compare_exchange(0, session::pid(), AcqRel, Acquire);
+        if free.is_err() {
+            return false;
+        }
+        self.latch.store(latch::own(), Relaxed);
+        let now = clock::now();
+        self.started.store(now, Relaxed);
+        self.heartbeat.store(now, Relaxed);
+        true
+    }
+
+    /// This process is going.
+    pub(crate) fn end(&self) {
+        if self.pid.load(Relaxed) == session::pid() {
+            self.latch.store(0, Relaxed);
+            self.pid.store(0, Relaxed);
+        }
+    }
+
+    /// Whether there is one.
+    pub(crate) fn is_there(&self) -> bool {
+        self.pid.load(Relaxed) != 0
+    }
+
+    /// Wakes it.
+    pub(crate) fn wake(&self) {
+        latch::set(self.latch.load(Relaxed));
+    }
+
+    /// It is at work.
+    pub(crate) fn beat(&self, now: i64) {
+        self.heartbeat.store(now, Relaxed);
+    }
+
+    /// It met an error.
+    pub(crate) fn fail(&self, now: i64, message: &str) {
+        self.error.set(message);
+        self.error_at.store(now, Relaxed);
+    }
+}
+
+/// See the head of this file.
+#[repr(C)]
+pub(crate) struct Board {
+    pub(crate) launcher: Process,
+    /// Set when databases were made or dropped.
+    rescan: AtomicU32,
+    /// Since when the server has had no slot for a worker of ours; 0 while it has.
+    pub(crate) no_slot_since: AtomicI64,
+    /// Databases that wait for a worker because as many run as may.
+    pub(crate) waiting: AtomicU32,
+    /// Slots that are not free.
+    slots_taken: AtomicU32,
+    databases: [Database; DATABASES],
+    slots: [Slot; SLOTS],
+}
+
+impl Board {
+    /// The places of databases.
+    pub(crate) fn places(&self) -> &[Database] {
+        &self.databases
+    }
+
+    /// A database's place by its number.
+    pub(crate) fn place(&self, number: usize) -> Option<&Database> {
+        self.databases.get(number)
+    }
+
+    /// The number of a database's place, if it has one.
+    pub(crate) fn find(&self, database: u32) -> Option<usize> {
+        self.databases.iter().position(|place| place.is(database))
+    }
+
+    /// The number of a database's place, claimed if it has none; `None` when all are taken.
+    pub(crate) fn claim(&self, database: u32) -> Option<usize> {
+        self.find(database)
+            .or_else(|| self.databases.iter().position(|p| p.claim(database)))
+    }
+
+    /// Asks for the worker of a database.
+    pub(crate) fn poke(&self, database: u32) {
+        if let Some(place) = self.claim(database).and_then(|n| self.place(n)) {
+            place.poked.store(1, Relaxed);
+            place.worker.wake();
+            if !place.worker.is_there() {
+                self.launcher.wake();
+            }
+        } else {
+            self.ask_for_scan();
+        }
+    }
+
+    /// Asks the launcher to look which databases there are.
+    pub(crate) fn ask_for_scan(&self) {
+        self.rescan.store(1, Relaxed);
+        self.launcher.wake();
+    }
+
+    /// Whether it was asked.
+    pub(crate) fn take_scan(&self) -> bool {
+        self.rescan.swap(0, Relaxed) != 0
+    }
+
+    /// Databases' workers that are alive.
+    pub(crate) fn workers(&self) -> usize {
+        let alive = |place: &&Database| place.worker.is_there();
+        self.databases.iter().filter(alive).count()
+    }
+
+    /// Wakes the databases' workers.
+    pub(crate) fn wake_workers(&self) {
+        for place in &self.databases {
+            place.worker.wake();
+        }
+    }
+
+    /// The slots of runs.
+    pub(crate) fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// A slot by its number.
+    pub(crate) fn slot(&self, number: usize) -> Option<&Slot> {
+        self.slots.get(number)
+    }
+
+    /// Slots that are not free.
+    pub(crate) fn slots_taken(&self) -> usize {
+        self.slots_taken.load(Relaxed) as usize
+    }
+
+    /// Takes a free slot for a run of `database`, if fewer than `most` are taken.
+    pub(crate) fn reserve(&self, most: usize, database: u32) -> Option<usize> {
+        let counted = self.slots_taken.fetch_update(AcqRel, Acquire, |taken| {
+            ((taken as usize) < most.min(SLOTS)).then_some(taken + 1)
+        });
+        counted.ok()?;
+        let number = self.slots.iter().position(|slot| slot.reserve(database));
+        if number.is_none() {
+            self.slots_taken.fetch_sub(1, AcqRel);
+        }
+        number
+    }
+
+    /// Gives back a slot in `state`; false if it is in another one.
+    pub(crate) fn free(&self, slot: &Slot, state: State) -> bool {
+        let was = slot.leave(state);
+        if was {
+            self.slots_taken.fetch_sub(1, AcqRel);
+        }
+        was
+    }
+
+    /// Processes of ours that are connected to `database`.
+    fn pids(&self, database: u32) -> Vec<i32> {
+        let workers = (self.databases.iter())
+            .filter(|place| place.is(database))
+            .map(|place| place.worker.pid.load(Relaxed));
+        let executors = (self.slots.iter())
+            .filter(|slot| slot.database() == database)
+            .map(|slot| slot.pid.load(Relaxed));
+        workers.chain(executors).filter(|pid| *pid != 0).collect()
+    }
+
+    /// Keeps workers out of a database for a while, and tells those in it to go; whether any was
+    /// there.
+    pub(crate) fn empty(&self, database: u32, until: i64) -> bool {
+        if let Some(place) = self.claim(database).and_then(|n| self.place(n)) {
+            place.quiet_until.store(until, Relaxed);
+        }
+        let pids = self.pids(database);
+        for pid in &pids {
+            crate::pg::background::terminate(*pid);
+        }
+        !pids.is_empty()
+    }
+
+    /// Whether no process of ours is connected to `database`.
+    pub(crate) fn is_empty(&self, database: u32) -> bool {
+        self.pids(database).is_empty()
+    }
+
+    /// Lets workers into a database again from that moment on.
+    pub(crate) fn reopen(&self, database: u32, from: i64) {
+        if let Some(place) = self.find(database).and_then(|n| self.place(n)) {
+            place.quiet_until.store(from, Relaxed);
+            place.poked.store(1, Relaxed);
+            self.launcher.wake();
+        }
+    }
+}
+
+/// What a transaction of this process has asked for, to be told when it has committed.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    worker: bool,
+    scan: bool,
+}
+
+static ASKED: Local<Asked> = Local::new(Asked {
+    worker: false,
+    scan: false,
+});
+
+/// Whether there are workers at all: the library was loaded at server start.
 pub(crate) fn is_there() -> bool {
     super::get().is_some()
+}
+
+/// Asks for this database's worker once the transaction has committed.
+pub(crate) fn poke_at_commit() {
+    ASKED.with(|asked| asked.worker = true);
+}
+
+/// Asks the launcher to look at the databases once the transaction has committed.
+pub(crate) fn scan_at_commit() {
+    ASKED.with(|asked| asked.scan = true);
+}
+
+/// The transaction has ended; called at the end of every transaction.
+#[inline]
+pub(crate) fn transaction_ended(committed: bool) {
+    let asked = ASKED.get();
+    if !asked.worker && !asked.scan {
+        return;
+    }
+    ASKED.set(Asked::default());
+    let Some(shared) = super::get().filter(|_| committed) else {
+        return;
+    };
+    if asked.scan {
+        shared.board.ask_for_scan();
+    }
+    if asked.worker {
+        shared.board.poke(session::database());
+    }
+}
+
+/// The slot of the run that this process executes.
+static OWN_SLOT: Local<Option<usize>> = Local::new(None);
+
+/// This process executes the run of that slot.
+pub(crate) fn own(slot: usize) {
+    OWN_SLOT.set(Some(slot));
+}
+
+/// This process ends with this error, while it may be executing a run.
+pub(crate) fn last_words(sqlstate: i32, message: &CStr) {
+    let slot = OWN_SLOT
+        .get()
+        .and_then(|number| super::get()?.board.slot(number));
+    if let Some(slot) = slot {
+        slot.finish(Ending::Failed, sqlstate, &message.to_string_lossy(), -1);
+    }
 }

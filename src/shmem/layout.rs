@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use super::Shared;
 use super::arena::{Arena, BLOCK, Block};
 use super::bitmap::{Bitmap, words_for};
+use super::board::Board;
 use super::doorkeeper::{self, Doorkeeper};
 use super::entry::Entry;
 use super::header::{APPLICATIONS, Application, DATABASES, Header, Rest};
@@ -68,6 +69,7 @@ pub(crate) fn bytes(sizes: &Sizes) -> usize {
         used: 0,
     };
     cursor.take::<Header>(1);
+    cursor.take::<Board>(1);
     cursor.take::<AtomicU32>(sizes.heads());
     cursor.take::<AtomicU32>(PARTITIONS);
     cursor.take::<AtomicU64>(words_for(sizes.statements));
@@ -94,6 +96,7 @@ pub(crate) unsafe fn attach(memory: *mut u8, sizes: &Sizes) -> &'static Shared {
     // SAFETY: the pieces follow one another as `bytes` counted them.
     let shared = unsafe {
         let header: &'static Header = &*cursor.take::<Header>(1);
+        let board: &'static Board = &*cursor.take::<Board>(1);
         let heads = cursor.slice(sizes.heads());
         let locks = cursor.slice(PARTITIONS);
         let places = Bitmap::new(cursor.slice(words_for(sizes.statements)), sizes.statements);
@@ -101,6 +104,7 @@ pub(crate) unsafe fn attach(memory: *mut u8, sizes: &Sizes) -> &'static Shared {
         let doorkeeper = cursor.slice(doorkeeper::words_for(sizes.statements));
         Shared {
             header,
+            board,
             heads,
             locks,
             places,

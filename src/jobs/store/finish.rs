@@ -197,6 +197,10 @@ impl Found {
             Ending::Succeeded { .. } => Kind::Succeeded,
             Ending::Skipped { .. } => Kind::Skipped,
             Ending::Lost => Kind::Lost,
+            Ending::TimedOut { .. } => Kind::Failed {
+                can_pass: true,
+                cancelled: false,
+            },
             Ending::Failed { sqlstate, message } => {
                 let took = outcome.finished.saturating_sub(outcome.started) / 1000;
                 let timeout = definition.statement_timeout.filter(|timeout| *timeout > 0);
@@ -245,6 +249,7 @@ fn described(ending: &Ending) -> (&'static str, Option<String>, Option<String>) 
         Ending::Failed { sqlstate, message } => {
             ("failed", Some(sqlstate.clone()), Some(message.clone()))
         }
+        Ending::TimedOut { message } => ("failed", Some("57014".to_owned()), Some(message.clone())),
         Ending::Lost => {
             let message = "its process ended without a word, perhaps with the server";
             ("lost", None, Some(message.to_owned()))

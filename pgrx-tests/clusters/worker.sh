@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Jobs run by the background workers of a real server: on time, at top level, as their owners, and
+# never in the way of anybody's command.
+set -euo pipefail
+# shellcheck source=pgrx-tests/clusters/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# shellcheck source=pgrx-tests/clusters/worker/lib.sh
+. "$(dirname "$0")/worker/lib.sh"
+
+sql postgres <<'SQL'
+CREATE EXTENSION pgopt;
+CREATE ROLE robot LOGIN;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pgopt TO robot;
+CREATE SCHEMA work AUTHORIZATION robot;
+CREATE TABLE work.log (at timestamptz DEFAULT clock_timestamp(), who text DEFAULT current_user || '/' || session_user, what text);
+CREATE TABLE work.big AS SELECT g AS id, md5(g::text) AS text FROM generate_series(1, 20000) g;
+ALTER TABLE work.log OWNER TO robot;
+ALTER TABLE work.big OWNER TO robot;
+SQL
+becomes 'the launcher runs' running "SELECT state FROM pgopt.worker_status WHERE process = 'launcher'"
+
+# On time, as the owner.
+run robot "SELECT pgopt.schedule('tick', '1 second', 'INSERT INTO work.log (what) VALUES (''tick'')')" >/dev/null
+becomes 'a job of every second has run three times' t "SELECT count(*) >= 3 FROM work.log WHERE what = 'tick'"
+same 'it runs as its owner, connected as its owner' 'robot/robot' "$(value "SELECT DISTINCT who FROM work.log WHERE what = 'tick'")"
+becomes 'its runs are written down' t "SELECT count(*) >= 3 FROM pgopt.job_runs WHERE name = 'tick' AND status = 'succeeded' AND rows = 1 AND finished >= started"
+run robot "SELECT pgopt.pause('tick')" >/dev/null
+sleep 1.5
+before=$(value "SELECT count(*) FROM work.log")
+sleep 2.5
+same 'a paused job does not run' "$before" "$(value "SELECT count(*) FROM work.log")"
+run robot "SELECT pgopt.resume('tick')" >/dev/null
+becomes 'a resumed one does' t "SELECT count(*) > $before FROM work.log"
+run robot "SELECT pgopt.unschedule('tick')" >/dev/null
+
+# once NAME COMMANDS [arguments]: runs it now, and waits for its end.
+once() {
+    local id
+    id=$(run robot "SELECT pgopt.schedule('$1', NULL, commands => $2 ${3:-}); SELECT pgopt.run_now('$1')" | tail -n 1)
+    becomes "$1: it ended" t "SELECT finished IS NOT NULL FROM pgopt.job_runs WHERE run = $id" 30
+}
+
+# At top level.
+once vacuum "ARRAY['VACUUM (ANALYZE) work.big']"
+same 'VACUUM works' 'succeeded ' "$(value "$(last_run vacuum)")"
+once 'index "Köln"' "ARRAY['CREATE INDEX CONCURRENTLY big_id ON work.big (id)', 'REINDEX INDEX CONCURRENTLY work.big_id']"
+same 'CREATE INDEX CONCURRENTLY and REINDEX CONCURRENTLY work' 'succeeded ' "$(value "$(last_run 'index "Köln"')")"
+same 'the index is there' t "$(value "SELECT indisvalid FROM pg_index WHERE indexrelid = 'work.big_id'::regclass")"
+run robot "CREATE PROCEDURE work.steps() LANGUAGE plpgsql AS 'BEGIN INSERT INTO work.log (what) VALUES (''one''); COMMIT; INSERT INTO work.log (what) VALUES (''two''); ROLLBACK; END'"
+once procedure "ARRAY['CALL work.steps()']"
+same 'a procedure may commit and roll back' 'one' "$(value "SELECT string_agg(what, ',') FROM work.log WHERE what IN ('one', 'two')")"
+once 'set and vacuum' "ARRAY['SET vacuum_cost_delay = 0', 'VACUUM work.big', 'INSERT INTO work.log (what) SELECT current_setting(''vacuum_cost_delay'')']"
+same 'settings last from command to command' 0 "$(value "SELECT what FROM work.log ORDER BY at DESC LIMIT 1")"
+once 'half' "ARRAY['INSERT INTO work.log (what) VALUES (''kept'')', 'SELECT 1/0', 'INSERT INTO work.log (what) VALUES (''never'')']" ', max_attempts => 1'
+same 'a failing command ends the run, with its SQLSTATE' 'failed 22012' "$(value "$(last_run half)")"
+contains 'the message says which command' "$(value "SELECT message FROM pgopt.job_runs WHERE name = 'half'")" '^command 2 of 3: division by zero'
+same 'what was done before it stays, what comes after is not done' kept "$(value "SELECT string_agg(what, ',') FROM work.log WHERE what IN ('kept', 'never')")"
+once 'own sqlstate' "ARRAY['DO \$\$ BEGIN RAISE EXCEPTION USING ERRCODE = ''AB123'', MESSAGE = ''mine''; END \$\$']" ', max_attempts => 1'
+same 'a SQLSTATE of a user'"'"'s own is kept' 'failed AB123' "$(value "$(last_run 'own sqlstate')")"
+once slow "ARRAY['SELECT pg_sleep(60)']" ", statement_timeout => '300 ms', max_attempts => 1"
+same 'statement_timeout ends it' 'failed 57014' "$(value "$(last_run slow)")"
+
+# Cancel, terminate.
+run robot "SELECT pgopt.schedule('sleeper', NULL, 'SELECT pg_sleep(600)', max_attempts => 1); SELECT pgopt.run_now('sleeper')" >/dev/null
+PID=$(pid_of sleeper)
+becomes 'a run is seen in pg_stat_activity as its owner' robot "SELECT usename FROM pg_stat_activity WHERE application_name = 'pgopt: sleeper' AND query = 'SELECT pg_sleep(600)'"
+becomes 'and in worker_status' running "SELECT state FROM pgopt.worker_status WHERE process = 'executor'"
+value "SELECT pg_cancel_backend(($PID))" >/dev/null
+becomes 'a cancelled run is failed' 'failed 57014' "$(last_run sleeper)"
+run robot "SELECT pgopt.run_now('sleeper')" >/dev/null
+becomes 'it can be run again' t "SELECT ($PID) IS NOT NULL"
+value "SELECT pg_terminate_backend(($PID))" >/dev/null
+becomes 'a terminated run is failed' 'failed 57P01' "$(last_run sleeper)"
+
+# The launcher and a worker come back when they are ended.
+launcher=$(value "SELECT pid FROM pgopt.worker_status WHERE process = 'launcher'")
+value "SELECT pg_terminate_backend($launcher)" >/dev/null
+becomes 'a terminated launcher comes back' t "SELECT pid <> $launcher FROM pgopt.worker_status WHERE process = 'launcher' AND state = 'running'" 20
+run robot "SELECT pgopt.run_now('sleeper')" >/dev/null
+becomes 'and starts workers' t "SELECT ($PID) IS NOT NULL"
+worker=$(value "SELECT pid FROM pgopt.worker_status WHERE process = 'worker' AND database = 'postgres'")
+value "SELECT pg_terminate_backend($worker)" >/dev/null
+becomes 'a terminated worker comes back' t "SELECT pid <> $worker FROM pgopt.worker_status WHERE process = 'worker' AND database = 'postgres' AND pid IS NOT NULL" 20
+same 'the run it had started goes on' running "$(value "SELECT status FROM pgopt.job_runs WHERE name = 'sleeper' ORDER BY run DESC LIMIT 1")"
+value "SELECT pg_cancel_backend(($PID))" >/dev/null
+becomes 'and its end is noted by the new worker' 'failed 57014' "$(last_run sleeper)"
+
+# Databases: nothing is in the way of anybody's command.
+value 'CREATE DATABASE shop' >/dev/null
+in_database shop "CREATE EXTENSION pgopt; CREATE TABLE t AS SELECT 1 AS a; SELECT pgopt.schedule('busy', '1 second', 'SELECT pg_sleep(600)', overlap => 'queue')" >/dev/null
+SHOP="SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = 'shop' AND backend_type LIKE 'pgopt exec%'"
+becomes 'a job runs in another database' t "$SHOP"
+value 'CREATE DATABASE shop_copy TEMPLATE shop' >/dev/null
+pass 'CREATE DATABASE ... TEMPLATE works while its job runs'
+becomes 'the job is run there again' t "$SHOP" 20
+becomes 'and in the copy, which has pgopt too' t "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = 'shop_copy' AND backend_type LIKE 'pgopt exec%'" 20
+value 'ALTER DATABASE shop RENAME TO store' >/dev/null
+pass 'ALTER DATABASE ... RENAME works while its job runs'
+becomes 'the job is run there again under the new name' t "${SHOP/shop/store}" 20
+value 'DROP DATABASE store' >/dev/null
+value 'DROP DATABASE shop_copy' >/dev/null
+pass 'DROP DATABASE works while its job runs'
+becomes 'no worker is left of it' 0 "SELECT count(*) FROM pgopt.worker_status WHERE process IN ('worker', 'executor') AND (database IS NULL OR database <> 'postgres')"
+# Somebody who may not drop it makes nobody go.
+run robot "SELECT pgopt.run_now('sleeper')" >/dev/null
+becomes 'a run to be disturbed' t "SELECT ($PID) IS NOT NULL"
+value 'CREATE ROLE stranger LOGIN; CREATE DATABASE other' >/dev/null 2>&1 || { value 'CREATE ROLE stranger LOGIN'; value 'CREATE DATABASE other'; }
+fails 'a stranger may not drop the database' 42501 'must be owner' stranger 'DROP DATABASE postgres' -d other
+sleep 0.5
+same 'and ends no run by trying' t "$(value "SELECT ($PID) IS NOT NULL")"
+value "SELECT pg_cancel_backend(($PID))" >/dev/null
+value 'DROP DATABASE other' >/dev/null
+
+# A job that is made in a transaction which is rolled back never was.
+run robot "BEGIN; SELECT pgopt.schedule('ghost', '1 second', 'INSERT INTO work.log (what) VALUES (''ghost'')'); ROLLBACK" >/dev/null
+sleep 2
+same 'a job that was rolled back does not run' 0 "$(value "SELECT count(*) FROM work.log WHERE what = 'ghost'")"
+
+# Switched off and on.
+run robot "SELECT pgopt.schedule('again', '1 second', 'INSERT INTO work.log (what) VALUES (''again'')')" >/dev/null
+becomes 'a job runs' t "SELECT count(*) > 0 FROM work.log WHERE what = 'again'"
+value "ALTER SYSTEM SET pgopt.enabled = off" >/dev/null
+value 'SELECT pg_reload_conf()' >/dev/null
+becomes 'pgopt.enabled = off ends the worker' 0 "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pgopt worker'"
+sleep 1.5
+before=$(value "SELECT count(*) FROM work.log WHERE what = 'again'")
+sleep 2.5
+same 'and no job runs' "$before" "$(value "SELECT count(*) FROM work.log WHERE what = 'again'")"
+value "ALTER SYSTEM RESET pgopt.enabled" >/dev/null
+value 'SELECT pg_reload_conf()' >/dev/null
+becomes 'switched on again it goes on' t "SELECT count(*) > $before FROM work.log WHERE what = 'again'"
+
+# DROP EXTENSION while a job runs.
+value 'DROP EXTENSION pgopt' >/dev/null
+becomes 'without pgopt no worker stays' 0 "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'pgopt worker' OR backend_type LIKE 'pgopt exec%'"
+finish
