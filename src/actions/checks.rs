@@ -260,7 +260,8 @@ const OLD_TRANSACTIONS: &str = "
     SELECT NULL, p.gid, p.owner, r.oid, extract(epoch FROM clock_timestamp() - p.prepared)::float8
       FROM pg_prepared_xacts p LEFT JOIN pg_roles r ON r.rolname = p.owner
      WHERE p.database = current_database()
-       AND EXISTS (SELECT FROM locker l WHERE l.virtualtransaction = '-1/' || p.transaction::text))
+       AND EXISTS (SELECT FROM locker l JOIN pg_locks x USING (virtualtransaction)
+                    WHERE l.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid' AND x.transactionid = p.transaction))
   SELECT coalesce(jsonb_agg(jsonb_build_object('pid', o.pid, 'gid', o.gid, 'role', coalesce(o.role, '?'),
            'age', CASE WHEN pg_has_role($3, o.role_id, 'USAGE') OR pg_has_role($3, 'pg_read_all_stats', 'USAGE') THEN o.age END)
            ORDER BY o.age DESC), '[]')
