@@ -4,7 +4,7 @@ use pgrx::datum::DatumWithOid;
 use pgrx::{PgSqlErrorCode, pg_sys};
 use serde::Deserialize;
 
-use super::commands::{names, way_of};
+use super::commands::{makes, names, way_of};
 use super::decide::{self, Old};
 use super::state::Task;
 use crate::advisor::applicable::Applicable;
@@ -173,13 +173,15 @@ pub(super) fn taken(name: &str) -> Error {
 
 /// Whether the builds of a task can begin now: there is room, and nothing would hold them up.
 pub(super) fn possible_now(plan: &Applicable, task: Task, caller: pg_sys::Oid) -> Result<()> {
-    let (way, _) = way_of(plan, task);
-    if way.builds.is_empty() {
+    if makes(plan, task).is_empty() {
         return Ok(());
     }
     let size = plan.size.filter(|_| task == Task::Apply).unwrap_or(0);
     room(u64::try_from(size).unwrap_or(0))?;
-    no_old_transactions(plan, caller)
+    match way_of(plan, task).builds.is_empty() {
+        true => Ok(()),
+        false => no_old_transactions(plan, caller),
+    }
 }
 
 fn room(size: u64) -> Result<()> {
