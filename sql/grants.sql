@@ -9,9 +9,20 @@ REVOKE EXECUTE ON FUNCTION pgopt.reset_statements(name, name, bigint) FROM PUBLI
 REVOKE EXECUTE ON FUNCTION pgopt.reset_statements_by_id(oid, oid, bigint) FROM PUBLIC;
 GRANT SELECT ON pgopt.statements, pgopt.top_statements, pgopt.statement_samples, pgopt.latency,
     pgopt.n_plus_one, pgopt.slow_transactions, pgopt.capture_info TO PUBLIC;
--- Work in the background is the database owner's to allow; the commands of actions' jobs look at
--- who calls them.
-REVOKE EXECUTE ON FUNCTION pgopt.apply(int), pgopt.undo(bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pgopt.apply(int), pgopt.undo(bigint) TO pg_database_owner;
-GRANT SELECT ON pgopt.applied TO PUBLIC;
 GRANT SELECT ON pgopt.worker_status TO PUBLIC;
+-- What runs in the background is the database owner's to allow; everybody sees and stops his own,
+-- and the commands of actions' jobs look at who calls them.
+REVOKE EXECUTE ON FUNCTION pgopt.jobs_changed() FROM PUBLIC;
+DO $$
+DECLARE
+    f pg_catalog.regprocedure;
+BEGIN
+    FOR f IN SELECT p.oid FROM pg_catalog.pg_proc AS p
+              WHERE p.pronamespace OPERATOR(pg_catalog.=) 'pgopt'::pg_catalog.regnamespace
+                AND p.proname OPERATOR(pg_catalog.=) ANY ('{schedule,alter_job,run_now,resume,reset_breaker,apply,undo}'::pg_catalog.name[])
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
+        EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO pg_database_owner', f);
+    END LOOP;
+END $$;
+GRANT SELECT ON pgopt.jobs, pgopt.job_runs, pgopt.applied TO PUBLIC;

@@ -5,6 +5,7 @@
 //! to be done is decided in `decide`, without a server.
 
 mod api;
+mod change;
 mod check;
 pub(crate) mod decide;
 mod definition;

@@ -57,8 +57,8 @@ extension_sql_file!("../sql/advisor.sql", name = "advisor");
 extension_sql_file!("../sql/capture.sql", name = "capture");
 extension_sql_file!("../sql/jobs.sql", name = "jobs");
 extension_sql_file!("../sql/status.sql", name = "status");
-extension_sql_file!("../sql/actions.sql", name = "actions", requires = ["jobs"]);
 extension_sql_file!("../sql/worker.sql", name = "worker");
+extension_sql_file!("../sql/actions.sql", name = "actions", requires = ["jobs"]);
 extension_sql_file!("../sql/grants.sql", finalize);
 
 /// Runs once when the server loads the library, preloaded or by the first call of a function.
@@ -134,6 +134,26 @@ mod advisor_trust_tests;
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/index_definitions.rs"]
 mod index_definitions_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/jobs.rs"]
+mod jobs_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/jobs_bad_input.rs"]
+mod jobs_bad_input_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/jobs_store.rs"]
+mod jobs_store_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/jobs_runs.rs"]
+mod jobs_runs_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/jobs_support.rs"]
+mod jobs_support;
 
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/surface.rs"]

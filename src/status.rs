@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::error::Result;
 use crate::pg::{preload, roles, session, spi};
 use crate::settings::{self, Keep, Track};
+use crate::shmem;
 use crate::workload::captured;
 
 /// One row.
@@ -67,6 +68,7 @@ fn features() -> Result<Vec<Feature>> {
         enabled(),
         library(&catalogs),
         capture(),
+        jobs(),
         workload(&catalogs),
         visibility(),
         what_if(),
@@ -100,6 +102,35 @@ fn library(catalogs: &Catalogs) -> Feature {
         hint: Some(
             "Run ALTER EXTENSION pgopt UPDATE, or restart the server with the library of that version.",
         ),
+    }
+}
+
+fn jobs() -> Feature {
+    let board = shmem::get().map(|shared| shared.board);
+    let runs = board.is_some_and(|board| board.launcher.is_there());
+    let (detail, hint) = match board {
+        None => (
+            "the library was not loaded at server start".to_owned(),
+            PRELOAD,
+        ),
+        Some(_) if roles::in_recovery() => (
+            "this server is a standby: jobs are run where they were scheduled".to_owned(),
+            "They are run here once the standby is promoted.",
+        ),
+        Some(board) => (
+            format!(
+                "{} of at most {} background workers are at work",
+                board.workers() + board.slots_taken(),
+                settings::max_workers()
+            ),
+            "Wait some seconds, and look for \"pgopt launcher\" in the server's log.",
+        ),
+    };
+    Feature {
+        name: "jobs",
+        on: runs && settings::enabled(),
+        detail,
+        hint: Some(hint),
     }
 }
 

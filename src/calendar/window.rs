@@ -22,7 +22,7 @@ impl Window {
             opens: time_of_day(opens)?,
             closes: time_of_day(closes)?,
         };
-        (window.opens != window.closes).then_some(Some(window))
+        (window.opens != window.closes && window.opens < DAY).then_some(Some(window))
     }
 
     /// Whether it is open when the clocks show `wall`.
@@ -59,7 +59,7 @@ fn time_of_day(text: &str) -> Option<i64> {
     let (hours, minutes) = (digits(hours)?, digits(minutes)?);
     let time = hours * HOUR + minutes * MINUTE;
     match (hours, minutes) {
-        (24, 0) => Some(0),
+        (24, 0) => Some(DAY),
         (0..24, 0..60) => Some(time),
         _ => None,
     }

@@ -261,9 +261,11 @@ pub(crate) fn heed() {
 }
 
 /// Ends this process. With code 0 the postmaster would never start it again.
-pub(crate) fn exit(code: i32) -> ! {
+pub(crate) fn exit(code: i32) {
     // SAFETY: nothing of ours is left to be dropped.
-    unsafe { pg_sys::proc_exit(code) }
+    unsafe {
+        pg_sys::proc_exit(code);
+    }
 }
 
 /// Calls `work` when this process ends, however it does, while it can still use shared memory.

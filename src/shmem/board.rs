@@ -24,6 +24,10 @@ const DATABASES: usize = 256;
 /// Runs there can be at once; the setting `pgopt.max_workers` is lower.
 pub(crate) const SLOTS: usize = 64;
 
+/// How long the server must have had no slot for that to be said, in microseconds: slots of
+/// processes that have ended are free again only when the postmaster has taken note.
+const LASTING: i64 = 3_000_000;
+
 /// A process that others look for.
 #[repr(C)]
 pub(crate) struct Process {
@@ -92,7 +96,9 @@ pub(crate) struct Board {
     /// Set when databases were made or dropped.
     rescan: AtomicU32,
     /// Since when the server has had no slot for a worker of ours; 0 while it has.
-    pub(crate) no_slot_since: AtomicI64,
+    no_slot_since: AtomicI64,
+    /// Whether the log says so.
+    no_slot_said: AtomicU32,
     /// Databases that wait for a worker because as many run as may.
     pub(crate) waiting: AtomicU32,
     /// Slots that are not free.
@@ -151,6 +157,26 @@ impl Board {
     pub(crate) fn workers(&self) -> usize {
         let alive = |place: &&Database| place.worker.is_there();
         self.databases.iter().filter(alive).count()
+    }
+
+    /// Whether the server has no slot for a worker of ours.
+    pub(crate) fn has_no_slot(&self) -> bool {
+        self.no_slot_since.load(Relaxed) != 0
+    }
+
+    /// The server had a slot.
+    pub(crate) fn found_slot(&self) {
+        self.no_slot_since.store(0, Relaxed);
+        self.no_slot_said.store(0, Relaxed);
+    }
+
+    /// The server had none; whether that has lasted, and is to be said.
+    pub(crate) fn found_no_slot(&self, now: i64) -> bool {
+        let since = match (self.no_slot_since).compare_exchange(0, now, Relaxed, Relaxed) {
+            Ok(_) => now,
+            Err(since) => since,
+        };
+        now - since >= LASTING && super::Shared::raise(&self.no_slot_said)
     }
 
     /// Wakes the databases' workers.

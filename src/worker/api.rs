@@ -129,7 +129,7 @@ fn launcher(board: &Board) -> Row {
         "not running"
     } else if !settings::enabled() {
         "idle: pgopt.enabled is off"
-    } else if board.no_slot_since.load(Relaxed) != 0 {
+    } else if board.has_no_slot() {
         "waiting for a slot: max_worker_processes is reached"
     } else {
         "running"

@@ -79,7 +79,6 @@ struct Launcher {
     visit: Option<usize>,
     /// Not before this moment is anything started: the server had no slot.
     not_before: i64,
-    said_no_slot: bool,
     said_no_place: bool,
 }
 
@@ -91,7 +90,6 @@ impl Launcher {
             unseen: Vec::new(),
             visit: None,
             not_before: 0,
-            said_no_slot: false,
             said_no_place: false,
         }
     }
@@ -268,15 +266,12 @@ impl Launcher {
             argument: number,
         });
         if started {
-            self.board.no_slot_since.store(0, Relaxed);
-            self.said_no_slot = false;
+            self.board.found_slot();
             return true;
         }
         place.asked_at.store(0, Relaxed);
         self.not_before = now + ASK_AGAIN;
-        let since = &self.board.no_slot_since;
-        let _first = since.compare_exchange(0, now, Relaxed, Relaxed);
-        if !std::mem::replace(&mut self.said_no_slot, true) {
+        if self.board.found_no_slot(now) {
             log::no_worker_slot();
         }
         false

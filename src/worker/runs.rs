@@ -212,14 +212,13 @@ impl Round {
             function: c"pgopt_executor",
             argument: number,
         });
-        let since = &self.board.no_slot_since;
         if started {
-            since.store(0, Relaxed);
+            self.board.found_slot();
             return Some(number);
         }
         self.board.free(slot, At::Reserved);
         self.starving = true;
-        if since.compare_exchange(0, now, Relaxed, Relaxed).is_ok() {
+        if self.board.found_no_slot(now) {
             log::no_worker_slot();
         }
         None
@@ -279,8 +278,11 @@ impl Round {
 }
 
 /// Tells the rooms that registered jobs how their runs ended.
-fn follow_up(over: &[Ended]) -> Result<()> {
-    (over.iter()).try_for_each(|run| actions::run_ended(run.job, run.succeeded, run.will_retry))
+fn follow_up(ended: &[Ended]) -> Result<()> {
+    for run in ended {
+        actions::run_ended(run.job, run.succeeded, run.will_retry)?;
+    }
+    Ok(())
 }
 
 /// What a slot says of a run that has ended.

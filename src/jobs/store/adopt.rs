@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 
-use pgrx::JsonB;
 use serde::Deserialize;
 
 use super::rows::{Definition, Logged, unusable, write, write_log, write_states};
