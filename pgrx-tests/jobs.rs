@@ -85,8 +85,8 @@ mod tests {
                 "SELECT pgopt.schedule('k', '{schedule}', 'SELECT 1', replace => true)"
             ));
             let wrong = value(&format!(
-                "SELECT concat(schedule, ' ', next_run, ' ', starts) FROM pgopt.jobs
-                  WHERE name = 'k' AND next_run IS DISTINCT FROM {next}"
+                "SELECT coalesce((SELECT concat(schedule, ' ', next_run, ' ', starts) FROM pgopt.jobs
+                  WHERE name = 'k' AND next_run IS DISTINCT FROM {next}), '')"
             ));
             assert_eq!(wrong, "", "{schedule}");
         }

@@ -353,7 +353,7 @@ mod tests {
     #[pg_test]
     fn the_history_stays_within_its_bounds() {
         let now = begin();
-        run("SET pgopt.job_history_max_rows = 5; SET pgopt.job_history_max_age = '2 days'");
+        run("SET pgopt.job_history_max_rows = 5; SET pgopt.job_history_max_age = '2 d'");
         hourly("h", "");
         hourly("i", ", enabled => false");
         adopt(now);

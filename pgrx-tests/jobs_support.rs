@@ -84,7 +84,7 @@ pub(crate) fn fail(start: &Start, sqlstate: &str, started: i64, finished: i64) -
 /// A column of the view of jobs, as text.
 pub(crate) fn shown(column: &str, name: &str) -> String {
     value(&format!(
-        "SELECT {column}::text FROM pgopt.jobs WHERE name = '{name}'"
+        "SELECT ({column})::text FROM pgopt.jobs WHERE name = '{name}'"
     ))
 }
 

@@ -49,7 +49,8 @@ impl Schedule {
         if text.eq_ignore_ascii_case("@reboot") {
             return Ok(Text::Schedule(Self::Boot));
         }
-        if text.starts_with('@') {
+        // The server writes intervals so, too: `@ 5 minutes`.
+        if (text.strip_prefix('@')).is_some_and(|name| name.starts_with(char::is_alphabetic)) {
             let known = NAMES
                 .iter()
                 .find(|(name, _)| text.eq_ignore_ascii_case(name));

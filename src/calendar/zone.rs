@@ -43,6 +43,7 @@ pub(super) fn first_moment(zone: &dyn Zone, wall: i64) -> i64 {
 
 /// A zone of given changes, for tests: the offset before the first, then moments and offsets.
 #[cfg(test)]
+#[derive(Debug, Clone)]
 pub(crate) struct Table(pub(crate) i32, pub(crate) Vec<(i64, i32)>);
 
 #[cfg(test)]

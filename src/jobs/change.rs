@@ -49,6 +49,10 @@ pub(super) fn schedule(name: &str, changes: Changes, may_replace: bool) -> Resul
         require_rights(before, name)?;
     }
     let id = before.as_ref().map(|before| before.id);
+    if let Some(text) = changes.schedule.as_deref().filter(|text| text.is_empty()) {
+        // An empty one takes a schedule away; here there is none yet.
+        check::schedule(text)?;
+    }
     apply(&mut job, changes, id)?;
     match id {
         Some(id) => replace(id, &job).map(|()| id),
@@ -172,7 +176,7 @@ fn apply(job: &mut NewJob, changes: Changes, id: Option<i64>) -> Result<()> {
     }
     if let Some(schedule) = changes.schedule {
         let schedule = Some(schedule).filter(|schedule| !schedule.is_empty());
-        if job.schedule != schedule {
+        if schedule.is_some() && job.schedule != schedule {
             // Intervals of another length are counted from now on.
             job.starts = None;
         }

@@ -21,7 +21,7 @@ pub(super) const TOLERANCE: i64 = 10 * SECOND;
 /// No breaker stays open for longer, unless its first cooldown is longer.
 pub(super) const LONGEST_COOLDOWN: i64 = DAY;
 /// Missed times are counted up to here.
-pub(super) const MOST_COUNTED: u32 = 10_000;
+pub(super) const MOST_COUNTED: u32 = 1000;
 
 /// What to do when a job is due while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,8 +129,8 @@ impl Policy<'_> {
 
     fn due(&self, state: &State, now: i64) -> Option<i64> {
         if state.running_run.is_some() {
-            // Looked at once when its next time comes, and then left alone until the run ends.
-            return (state.slot.filter(|_| self.enabled)).filter(|slot| *slot > now);
+            // What comes due in the meantime is seen to when the run ends.
+            return None;
         }
         if state.requested_run.is_some() {
             return Some(now);

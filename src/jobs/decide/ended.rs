@@ -91,6 +91,16 @@ fn leave(policy: &Policy, state: &mut State, now: i64) {
 fn fail(policy: &Policy, after: &mut After, can_pass: bool, wait: i64, now: i64, random: f64) {
     let state = &mut after.state;
     state.failures = state.failures.saturating_add(1);
+    if wait > 0 {
+        // What was lost may have taken the server with it: not at once again.
+        let earliest = now.saturating_add(wait);
+        state.not_before = Some(
+            state
+                .not_before
+                .map_or(earliest, |moment| moment.max(earliest)),
+        );
+        state.slot = state.slot.map(|slot| slot.max(earliest));
+    }
     let probe = state.breaker == Breaker::HalfOpen;
     if policy.breaker_failures > 0 && (probe || state.failures >= policy.breaker_failures) {
         state.breaker = Breaker::Open;
@@ -105,22 +115,13 @@ fn fail(policy: &Policy, after: &mut After, can_pass: bool, wait: i64, now: i64,
     }
     if !can_pass || state.attempt >= policy.max_attempts || !policy.enabled {
         state.attempt = 0;
-        if wait > 0 {
-            // What was lost may have taken the server with it: no sooner than that, either.
-            state.not_before = Some(now.saturating_add(wait));
-            state.slot = state.slot.map(|slot| slot.max(now.saturating_add(wait)));
-        }
         return;
     }
     let delay = backoff(policy, state.attempt, random).max(wait);
     let at = now.saturating_add(delay);
     match state.slot {
         // The next time of the schedule is the next attempt.
-        Some(slot) if slot <= at => {
-            let at = slot.max(now.saturating_add(wait));
-            state.slot = Some(at);
-            after.next_try = Some(policy.in_window(at));
-        }
+        Some(slot) if slot <= at => after.next_try = Some(policy.in_window(slot)),
         _ => {
             state.retry_at = Some(at);
             after.next_try = Some(policy.in_window(at));

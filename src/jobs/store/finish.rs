@@ -1,9 +1,9 @@
 //! Runs that end.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::rows::{Definition, Logged, times, write, write_log};
-use super::sql::{definition, microseconds, moment, set_state, shown_command, state, state_record};
+use super::rows::{Definition, Finished, Logged, times, write_finished, write_log};
+use super::sql::{definition, microseconds, shown_command, state};
 use super::{Ended, Ending, Outcome};
 use crate::error::Result;
 use crate::jobs::decide::{self, End, Kind, State};
@@ -19,20 +19,6 @@ struct Found {
     run_owner: Option<i64>,
     run_command: Option<String>,
     random: f64,
-}
-
-#[derive(Serialize)]
-struct Finished {
-    job_id: i64,
-    #[serde(flatten)]
-    state: State,
-    last_run: i64,
-    last_status: &'static str,
-    last_started: i64,
-    last_finished: i64,
-    last_rows: Option<u64>,
-    last_sqlstate: Option<String>,
-    last_message: Option<String>,
 }
 
 /// Writes down how runs ended, and what follows. Outcomes of runs that are not under way (any
@@ -181,7 +167,7 @@ impl Found {
                 state,
                 last_run: outcome.run,
                 last_status: status,
-                last_started: outcome.started,
+                last_started: Some(outcome.started),
                 last_finished: outcome.finished,
                 last_rows: outcome.rows,
                 last_sqlstate: sqlstate,
@@ -257,33 +243,8 @@ fn described(ending: &Ending) -> (&'static str, Option<String>, Option<String>) 
     }
 }
 
-fn write_finished(rows: &[Finished]) -> Result<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    write(
-        concat!(
-            "WITH made AS (UPDATE pgopt.job_states AS s SET last_run = r.last_run,
-               last_status = r.last_status, last_started = ",
-            moment!("r.last_started"),
-            ", last_finished = ",
-            moment!("r.last_finished"),
-            ", last_success = CASE WHEN r.last_status = 'succeeded' THEN ",
-            moment!("r.last_finished"),
-            " ELSE s.last_success END, last_rows = r.last_rows, last_sqlstate = r.last_sqlstate,
-               last_message = r.last_message, ",
-            set_state!(),
-            " FROM jsonb_to_recordset($1) AS r(last_run int8, last_status text, last_started int8,
-                last_finished int8, last_rows int8, last_sqlstate text, last_message text, ",
-            state_record!(),
-            ") WHERE s.job_id = r.job_id RETURNING 1) SELECT to_jsonb(count(*)) FROM made"
-        ),
-        rows,
-    )
-}
-
 /// Removes jobs that ran their once, and what is left of those removed before.
-fn remove(jobs: Vec<i64>) -> Result<()> {
+pub(super) fn remove(jobs: Vec<i64>) -> Result<()> {
     if jobs.is_empty() {
         return Ok(());
     }

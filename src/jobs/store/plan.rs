@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use serde::Deserialize;
 
-use super::rows::{Definition, Logged, times, write_log, write_states};
+use super::rows::{Definition, Finished, Logged, times, write_finished, write_log, write_states};
 use super::sql::{definition, microseconds, moment, shown_command, state};
 use super::{Due, Ended, Plan, Start, adopt};
 use crate::error::Result;
@@ -110,6 +110,10 @@ struct Round {
     seen: Vec<i64>,
     blocked: usize,
     states: Vec<(i64, State)>,
+    /// States after runs that ended without beginning.
+    finished: Vec<Finished>,
+    /// Jobs that ran their once.
+    over: Vec<i64>,
     log: Vec<Logged>,
     keys: Vec<String>,
 }
@@ -235,7 +239,7 @@ impl Round {
                             cancelled: false,
                         },
                     );
-                    self.fail_owner(&found, &after, now);
+                    self.fail_owner(&found, after, now);
                     return Ok(());
                 }
                 let due = found.due(claimed.attempt);
@@ -246,8 +250,7 @@ impl Round {
                 match reason {
                     Some(reason) => {
                         let after = end(&policy, &claimed, now, Kind::Skipped);
-                        self.log.push(found.logged("skipped", now, Some(reason)));
-                        self.states.push((job, after.state));
+                        self.end(found.logged("skipped", now, Some(reason)), after);
                     }
                     None => {
                         self.keys.extend(key.clone());
@@ -260,7 +263,7 @@ impl Round {
     }
 
     /// A run whose owner is gone or may not log in fails without an executor.
-    fn fail_owner(&mut self, found: &Found, after: &decide::After, now: i64) {
+    fn fail_owner(&mut self, found: &Found, after: decide::After, now: i64) {
         let role = crate::pg::roles::name(found.definition.owner());
         let message = match role {
             Some(role) => format!("role \"{role}\" is not permitted to log in"),
@@ -269,20 +272,42 @@ impl Round {
         let mut row = found.logged("failed", now, Some(message));
         row.attempt = found.state.attempt.saturating_add(1);
         row.sqlstate = Some("28000".to_owned());
-        self.log.push(row);
+        self.end(row, after);
         self.plan.ended.push(Ended {
             job: found.definition.id,
             run: found.run,
             succeeded: false,
             will_retry: false,
         });
-        self.states.push((found.definition.id, after.state.clone()));
+    }
+
+    /// A run that ended without beginning.
+    fn end(&mut self, row: Logged, after: decide::After) {
+        if after.for_good {
+            self.over.push(row.job_id);
+        }
+        self.finished.push(Finished {
+            job_id: row.job_id,
+            state: after.state,
+            last_run: row.id.unwrap_or_default(),
+            last_status: row.status,
+            last_started: None,
+            last_finished: row.finished,
+            last_rows: None,
+            last_sqlstate: row.sqlstate.clone(),
+            last_message: row.message.clone(),
+        });
+        self.log.push(row);
     }
 
     fn finish(mut self, next: Option<i64>, now: i64, since: i64) -> Result<Plan> {
         write_states(&self.states)?;
+        write_finished(&self.finished)?;
         write_log(&self.log)?;
-        let dues = (self.states.iter()).filter_map(|(_, state)| state.due);
+        super::finish::remove(self.over)?;
+        let ended = self.finished.iter().map(|finished| &finished.state);
+        let rested = self.states.iter().map(|(_, state)| state);
+        let dues = ended.chain(rested).filter_map(|state| state.due);
         let mut wake_at = dues.chain(next).min();
         if self.seen.len() >= MOST_LOOKED_AT {
             wake_at = Some(now);

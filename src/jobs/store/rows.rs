@@ -225,3 +225,44 @@ pub(super) fn times(count: u32) -> String {
 pub(super) fn unusable(problem: &str) -> Error {
     Error::invalid_parameter(problem)
 }
+
+/// A state with the run that ended last.
+#[derive(Serialize)]
+pub(super) struct Finished {
+    pub(super) job_id: i64,
+    #[serde(flatten)]
+    pub(super) state: State,
+    pub(super) last_run: i64,
+    pub(super) last_status: &'static str,
+    pub(super) last_started: Option<i64>,
+    pub(super) last_finished: i64,
+    pub(super) last_rows: Option<u64>,
+    pub(super) last_sqlstate: Option<String>,
+    pub(super) last_message: Option<String>,
+}
+
+/// Writes them.
+pub(super) fn write_finished(rows: &[Finished]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    write(
+        concat!(
+            "WITH made AS (UPDATE pgopt.job_states AS s SET last_run = r.last_run,
+               last_status = r.last_status, last_started = ",
+            moment!("r.last_started"),
+            ", last_finished = ",
+            moment!("r.last_finished"),
+            ", last_success = CASE WHEN r.last_status = 'succeeded' THEN ",
+            moment!("r.last_finished"),
+            " ELSE s.last_success END, last_rows = r.last_rows, last_sqlstate = r.last_sqlstate,
+               last_message = r.last_message, ",
+            set_state!(),
+            " FROM jsonb_to_recordset($1) AS r(last_run int8, last_status text, last_started int8,
+                last_finished int8, last_rows int8, last_sqlstate text, last_message text, ",
+            state_record!(),
+            ") WHERE s.job_id = r.job_id RETURNING 1) SELECT to_jsonb(count(*)) FROM made"
+        ),
+        rows,
+    )
+}
