@@ -145,7 +145,7 @@ mod tests {
              schedule('x', '1 hour', 'CALL p()') ==> accepted
              schedule('x', '1 hour', 'SELECT ''' || repeat('x', 1024 * 1024) || '''') ==> 54000|too long|CALL
              schedule('x', '1 hour', 'SELECT ''' || repeat('x', 1024 * 1024 - 9) || '''') ==> accepted
-             schedule('x', '1 hour', array_fill('SELECT 1'::text, ARRAY[1001])) ==> 54000|too long
+             schedule('x', '1 hour', array_fill('SELECT 1'::text, ARRAY[10001])) ==> 54000|too long
              schedule('x', '1 hour', array_fill(repeat(' ', 600000) || 'SELECT 1', ARRAY[2])) ==> 54000|too long
              alter_job('there', command => 'SELECT 1; SELECT 2') ==> 42601
              alter_job('there', command => 'SELECT 1', commands => ARRAY['SELECT 2']) ==> 22023|exclude each other",
@@ -216,7 +216,7 @@ mod tests {
         prepare();
         run("SELECT pgopt.schedule('second', '1 hour', 'SELECT 1')");
         gives(
-            "SELECT outcome('SELECT pgopt.alter_job(''second'', new_name => ''there'')') ~ '^(42710|23505)' || ''",
+            "SELECT outcome('SELECT pgopt.alter_job(''second'', new_name => ''there'')') ~ '^42710' || ''",
             "true",
         );
         gives(

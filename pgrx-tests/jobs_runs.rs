@@ -306,8 +306,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn a_job_for_once_is_gone_when_it_ended_for_good()
-    -> Result<(), pgrx::pg_sys::panic::ErrorReport> {
+    fn a_job_for_once_is_gone_when_it_ended_for_good() {
         let now = begin();
         let mut job = NewJob::new(
             "once".to_owned(),
@@ -316,8 +315,8 @@ mod tests {
         );
         job.once = true;
         job.max_attempts = 2;
-        let id = jobs::register(&job)?;
-        let asked = jobs::request_run(id)?;
+        let id = jobs::register(&job).expect("register");
+        let asked = jobs::request_run(id).expect("request_run");
         let started = start_one(now);
         assert_eq!((started.job, started.run), (id, asked));
         assert!(fail(&started, "55P03", now, now)[0].will_retry);
@@ -327,27 +326,24 @@ mod tests {
         gives("SELECT count(*)::text FROM pgopt.jobs", "0");
         gives("SELECT count(*)::text FROM pgopt.job_states", "0");
         assert_eq!(tally("once"), "failed 2");
-        assert!(!jobs::remove(id)?);
-        Ok(())
+        assert!(!jobs::remove(id).expect("remove"));
     }
 
     #[pg_test]
-    fn other_rooms_register_replace_and_remove_jobs() -> Result<(), pgrx::pg_sys::panic::ErrorReport>
-    {
+    fn other_rooms_register_replace_and_remove_jobs() {
         let mut job = NewJob::new(
             "room".to_owned(),
             vec!["SELECT 1".to_owned()],
             roles::current_user(),
         );
-        let id = jobs::register(&job)?;
+        let id = jobs::register(&job).expect("register");
         assert!(jobs::register(&job).is_err());
         job.schedule = Some("1 day".to_owned());
         job.run_after = vec![id];
-        jobs::replace(id, &job)?;
+        jobs::replace(id, &job).expect("replace");
         assert_eq!(shown("schedule || state", "room"), "1 dayscheduled");
         assert!(jobs::replace(id + 1, &job).is_err());
-        assert!(jobs::remove(id)?);
-        Ok(())
+        assert!(jobs::remove(id).expect("remove"));
     }
 
     #[pg_test]

@@ -19,10 +19,10 @@ DECLARE
 BEGIN
     FOR f IN SELECT p.oid FROM pg_catalog.pg_proc AS p
               WHERE p.pronamespace OPERATOR(pg_catalog.=) 'pgopt'::pg_catalog.regnamespace
-                AND p.proname OPERATOR(pg_catalog.=) ANY ('{schedule,alter_job,run_now,resume,reset_breaker,apply,undo}'::pg_catalog.name[])
+                AND p.proname OPERATOR(pg_catalog.=) ANY ('{schedule,alter_job,run_now,resume,reset_breaker,refresh_every,refresh_all,apply,undo}'::pg_catalog.name[])
     LOOP
         EXECUTE pg_catalog.format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
         EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO pg_database_owner', f);
     END LOOP;
 END $$;
-GRANT SELECT ON pgopt.jobs, pgopt.job_runs, pgopt.applied TO PUBLIC;
+GRANT SELECT ON pgopt.jobs, pgopt.job_runs, pgopt.matview_status, pgopt.applied TO PUBLIC;

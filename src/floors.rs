@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 9] = [
     &["arguments", "calendar", "shmem"],
     &["capture", "jobs", "whatif"],
     &["workload"],
-    &["advisor", "status"],
+    &["advisor", "matviews", "status"],
     &["actions"],
     &["hooks"],
     &["worker"],

@@ -39,6 +39,7 @@ mod capture;
 mod error;
 mod hooks;
 mod jobs;
+mod matviews;
 mod pg;
 mod settings;
 mod shmem;
@@ -59,6 +60,11 @@ extension_sql_file!("../sql/jobs.sql", name = "jobs");
 extension_sql_file!("../sql/status.sql", name = "status");
 extension_sql_file!("../sql/worker.sql", name = "worker");
 extension_sql_file!("../sql/actions.sql", name = "actions", requires = ["jobs"]);
+extension_sql_file!(
+    "../sql/matviews.sql",
+    name = "matviews",
+    requires = ["jobs"]
+);
 extension_sql_file!("../sql/grants.sql", finalize);
 
 /// Runs once when the server loads the library, preloaded or by the first call of a function.
@@ -134,6 +140,18 @@ mod advisor_trust_tests;
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/index_definitions.rs"]
 mod index_definitions_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/matviews.rs"]
+mod matviews_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/matviews_sources.rs"]
+mod matviews_sources_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/matviews_support.rs"]
+mod matviews_support;
 
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/jobs.rs"]

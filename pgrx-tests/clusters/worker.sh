@@ -98,6 +98,10 @@ becomes 'and in the copy, which has pgopt too; what was under way is lost there'
 value 'ALTER DATABASE shop RENAME TO store' >/dev/null
 pass 'ALTER DATABASE ... RENAME works while its job runs'
 becomes 'the job is run there again under the new name' t "${SHOP/shop/store}" 20
+TABLESPACE=$(as_owner mktemp -d "$PGHOST/space.XXXXXX")
+value "CREATE TABLESPACE elsewhere LOCATION '$TABLESPACE'" >/dev/null
+value 'ALTER DATABASE store SET TABLESPACE elsewhere' >/dev/null
+pass 'ALTER DATABASE ... SET TABLESPACE works while its job runs'
 value 'DROP DATABASE store' >/dev/null
 value 'DROP DATABASE shop_copy' >/dev/null
 pass 'DROP DATABASE works while its job runs'
@@ -116,6 +120,20 @@ value 'DROP DATABASE other' >/dev/null
 run robot "BEGIN; SELECT pgopt.schedule('ghost', '1 second', 'INSERT INTO work.log (what) VALUES (''ghost'')'); ROLLBACK" >/dev/null
 sleep 2
 same 'a job that was rolled back does not run' 0 "$(value "SELECT count(*) FROM work.log WHERE what = 'ghost'")"
+
+# What the workers ask for themselves is nobody's workload.
+same 'statements of the workers are not counted' 0 "$(value "SELECT count(*) FROM pgopt.statements WHERE query ~ 'pgopt[.]job_states' AND query !~ 'count'")"
+same 'those of jobs are, as their owner'"'"'s' t "$(value "SELECT count(*) > 0 FROM pgopt.statements WHERE role = 'robot' AND query ~ '^INSERT INTO work.log'")"
+
+# Settings take effect with a reload.
+value "SELECT pgopt.schedule('long ' || n, NULL, 'SELECT pg_sleep(3)') FROM generate_series(1, 5) n" >/dev/null
+value 'ALTER SYSTEM SET pgopt.max_workers = 6' >/dev/null
+reload
+value "SELECT pgopt.run_now('long ' || n) FROM generate_series(1, 5) n" >/dev/null
+becomes 'more workers are taken at once after a reload' 4 "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgopt: long %' AND state = 'active'" 3
+becomes 'and the others wait for their turn' 5 "SELECT count(*) FROM pgopt.job_runs WHERE name LIKE 'long %' AND status = 'succeeded'"
+value 'ALTER SYSTEM RESET pgopt.max_workers' >/dev/null
+reload
 
 # Switched off and on.
 run robot "SELECT pgopt.schedule('again', '1 second', 'INSERT INTO work.log (what) VALUES (''again'')')" >/dev/null

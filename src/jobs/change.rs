@@ -4,7 +4,7 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 use serde::Deserialize;
 
 use super::decide::Overlap;
-use super::definition::{NewJob, register, remove, replace};
+use super::definition::{NewJob, exists, register, remove, replace};
 use super::{check, requests};
 use crate::error::{Error, Result, abbreviate};
 use crate::pg::elevated::as_superuser;
@@ -63,6 +63,12 @@ pub(super) fn schedule(name: &str, changes: Changes, may_replace: bool) -> Resul
 /// Changes a job.
 pub(super) fn alter(name: &str, changes: Changes) -> Result<()> {
     let known = own(name)?;
+    if let Some(new_name) = &changes.new_name
+        && new_name != name
+        && find(new_name)?.is_some()
+    {
+        return Err(exists(new_name));
+    }
     let mut job = load(&known, name)?;
     apply(&mut job, changes, Some(known.id))?;
     replace(known.id, &job)

@@ -27,9 +27,17 @@ pub(super) struct Checked {
     pub(super) first_run: Option<i64>,
 }
 
-/// An error unless there can be a worker to run anything.
+/// An error unless there can be a worker to run anything, and what to run can be written down.
 pub(super) fn require_preloaded() -> Result<()> {
     settings::require_enabled()?;
+    if roles::in_recovery() {
+        return Err(Error::new(
+            PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
+            "jobs cannot be changed during recovery",
+        )
+        .detail("This server is a standby, which runs no jobs.")
+        .hint("Connect to the primary server."));
+    }
     if preload::at_server_start() {
         return Ok(());
     }

@@ -185,7 +185,7 @@ pub(super) fn unreadable(error: serde_json::Error) -> Error {
     .detail(error.to_string())
 }
 
-fn exists(name: &str) -> Error {
+pub(super) fn exists(name: &str) -> Error {
     Error::new(
         PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
         format!("job \"{name}\" already exists"),

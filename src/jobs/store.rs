@@ -14,7 +14,7 @@ mod sql;
 
 use pgrx::pg_sys;
 
-pub(crate) use adopt::adopt;
+pub(crate) use adopt::{adopt, look_again};
 pub(crate) use claim::{claim, task};
 pub(crate) use finish::{finish, recover};
 pub(crate) use history::trim_history;

@@ -290,6 +290,40 @@ pub(crate) fn set(name: &CStr, value: &str) {
     }
 }
 
+/// Settings that say which statements are counted.
+const TRACKING: [&CStr; 2] = [c"pgopt.track", c"pg_stat_statements.track"];
+
+/// Statements of this process are nobody's, and are not counted.
+pub(crate) fn keep_quiet() {
+    for name in TRACKING {
+        if current(name).is_some() {
+            set(name, "none");
+        }
+    }
+}
+
+/// Runs `work`, whose statements are not counted.
+pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    let before = TRACKING.map(current);
+    keep_quiet();
+    let value = work();
+    for (name, before) in TRACKING.into_iter().zip(before) {
+        if let Some(before) = before {
+            set(name, &before);
+        }
+    }
+    value
+}
+
+/// The value of a setting, if there is such a setting.
+fn current(name: &CStr) -> Option<String> {
+    // SAFETY: a name that may be unknown; the value is copied at once.
+    unsafe {
+        let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
+    }
+}
+
 /// Shows in `pg_stat_activity` that this process is idle.
 pub(crate) fn report_idle() {
     // SAFETY: this process's own entry.

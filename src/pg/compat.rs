@@ -286,3 +286,23 @@ pub(crate) fn query_id(id: u64) -> u64 {
 pub(crate) fn query_id(id: i64) -> u64 {
     id as u64
 }
+
+/// Whether a node is of SQL/JSON, whose functions no walker tells of.
+pub(crate) fn is_json_construct(tag: pg_sys::NodeTag) -> bool {
+    #[cfg(feature = "pg15")]
+    {
+        let _unused = tag;
+        false
+    }
+    #[cfg(feature = "pg16")]
+    {
+        tag == pg_sys::NodeTag::T_JsonConstructorExpr
+    }
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    {
+        matches!(
+            tag,
+            pg_sys::NodeTag::T_JsonConstructorExpr | pg_sys::NodeTag::T_JsonExpr
+        )
+    }
+}

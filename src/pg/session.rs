@@ -115,3 +115,35 @@ unsafe fn text(value: *const c_char) -> &'static [u8] {
     // SAFETY: the caller passes a C string.
     unsafe { CStr::from_ptr(value) }.to_bytes()
 }
+
+/// A setting as `SHOW` has it.
+pub(crate) fn setting(name: &str) -> Option<String> {
+    let name = std::ffi::CString::new(name).ok()?;
+    // SAFETY: null for a setting that there is not; the value is copied at once.
+    unsafe {
+        copied(pg_sys::GetConfigOptionByName(
+            name.as_ptr(),
+            std::ptr::null_mut(),
+            true,
+        ))
+    }
+}
+
+/// A setting as it was when the session began.
+pub(crate) fn setting_at_start(name: &str) -> Option<String> {
+    let name = std::ffi::CString::new(name).ok()?;
+    // SAFETY: raises an error for a setting that there is not; the value is copied at once.
+    unsafe { copied(pg_sys::GetConfigOptionResetString(name.as_ptr())) }
+}
+
+unsafe fn copied(value: *const c_char) -> Option<String> {
+    if value.is_null() {
+        return None;
+    }
+    // SAFETY: the caller passes a C string.
+    Some(
+        unsafe { CStr::from_ptr(value) }
+            .to_string_lossy()
+            .into_owned(),
+    )
+}

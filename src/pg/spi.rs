@@ -93,6 +93,17 @@ fn prepared(
     })
 }
 
+/// Runs a command of ours that returns nothing, with `search_path` pinned likewise.
+pub(crate) fn run_with(sql: &str, arguments: &[DatumWithOid]) -> Result<()> {
+    // SAFETY: as above.
+    let level = unsafe { pg_sys::NewGUCNestLevel() };
+    set_for_level("search_path", "pg_catalog, pg_temp")?;
+    let done = Spi::connect_mut(|client| client.update(sql, None, arguments).map(|_| ()));
+    // SAFETY: closes the level opened above.
+    unsafe { pg_sys::AtEOXact_GUC(true, level) };
+    done.map_err(|error| internal(sql, &error.to_string()))
+}
+
 fn internal(sql: &str, problem: &str) -> Error {
     Error::new(
         PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,

@@ -28,6 +28,9 @@ pub(crate) const SLOTS: usize = 64;
 /// processes that have ended are free again only when the postmaster has taken note.
 const LASTING: i64 = 3_000_000;
 
+/// How long others are waited for to take their turn, in microseconds.
+const TURN: i64 = 2_000_000;
+
 /// A process that others look for.
 #[repr(C)]
 pub(crate) struct Process {
@@ -101,6 +104,9 @@ pub(crate) struct Board {
     no_slot_said: AtomicU32,
     /// Databases that wait for a worker because as many run as may.
     pub(crate) waiting: AtomicU32,
+    /// The database that started a run last, and when.
+    last: AtomicU32,
+    last_at: AtomicI64,
     /// Slots that are not free.
     slots_taken: AtomicU32,
     databases: [Database; DATABASES],
@@ -184,6 +190,17 @@ impl Board {
         for place in &self.databases {
             place.worker.wake();
         }
+    }
+
+    /// A run of that database is being started.
+    pub(crate) fn note_last(&self, database: u32, now: i64) {
+        self.last.store(database, Relaxed);
+        self.last_at.store(now, Relaxed);
+    }
+
+    /// Whether the last run that was started, a moment ago, was of that database.
+    pub(crate) fn was_last(&self, database: u32, now: i64) -> bool {
+        self.last.load(Relaxed) == database && now - self.last_at.load(Relaxed) < TURN
     }
 
     /// The slots of runs.

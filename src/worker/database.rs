@@ -93,6 +93,7 @@ fn prepare() {
     ] {
         background::set(name, value);
     }
+    background::keep_quiet();
     background::report_idle();
 }
 

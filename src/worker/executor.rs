@@ -67,11 +67,11 @@ unsafe extern "C-unwind" fn leave(_code: i32, _argument: pg_sys::Datum) {
     if !done {
         board.free(slot, State::Abandoned);
     }
-    if let Some(place) = board.find(database).and_then(|number| board.place(number)) {
-        place.worker.wake();
-        if !place.worker.is_there() {
-            board.launcher.wake();
-        }
+    // Those of other databases, too: there is room for one more run.
+    board.wake_workers();
+    let place = board.find(database).and_then(|number| board.place(number));
+    if !place.is_some_and(|place| place.worker.is_there()) {
+        board.launcher.wake();
     }
 }
 
@@ -96,7 +96,9 @@ fn may_begin(slot: &Slot) -> bool {
 fn run(slot: &Slot) {
     slot.started.store(clock::now(), Relaxed);
     let run = slot.run.load(Relaxed);
-    let task = background::transaction(|| elevated::as_superuser(|| store::task(run)));
+    let task = background::quietly(|| {
+        background::transaction(|| elevated::as_superuser(|| store::task(run)))
+    });
     let outcome = match task {
         Ok(Some(task)) => execute(&task),
         Ok(None) => Err(Ended::failed(Failure {

@@ -197,7 +197,8 @@ impl Launcher {
     /// Has one database after the other looked into.
     fn visit_next(&mut self) {
         let visited = self.visit.and_then(|number| self.board.place(number));
-        if visited.is_some_and(|p| p.worker.is_there() || p.poked.load(Relaxed) != 0) {
+        // The worker takes note of that first of all; it may find work there and stay.
+        if visited.is_some_and(|place| place.poked.load(Relaxed) != 0) {
             return;
         }
         self.visit = None;

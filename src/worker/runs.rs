@@ -8,13 +8,13 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use pgrx::PgSqlErrorCode;
 
-use crate::actions;
 use crate::error::{Result, sqlstate_text};
 use crate::jobs::store::{self, Ended, Outcome, Start};
 use crate::pg::background::{self, Failure, Worker};
 use crate::pg::{catalog, log};
 use crate::settings;
 use crate::shmem::board::{Board, Ending, NEVER, Slot, State as At};
+use crate::{actions, matviews};
 
 /// How long a process may take to come, in microseconds.
 const COMING: i64 = 60_000_000;
@@ -102,6 +102,7 @@ impl Round {
             Ok(plan) => plan,
             Err(failure) => {
                 self.take_back(&launched);
+                store::look_again();
                 return Err(failure);
             }
         };
@@ -164,7 +165,9 @@ impl Round {
         }
         let outcomes: Vec<Outcome> = ended.iter().map(|slot| outcome(slot)).collect();
         over.extend(store::finish(&outcomes, now)?);
-        let plan = store::plan(now, self.room(), &mut |_due| Ok(None))?;
+        let plan = store::plan(now, self.room(now), &mut |due| {
+            Ok(matviews::precheck(due.job))
+        })?;
         over.extend(plan.ended.iter().cloned());
         follow_up(&over)?;
         if self.is_first {
@@ -187,18 +190,26 @@ impl Round {
         Ok(Some(plan))
     }
 
-    /// How many more runs may be started.
-    fn room(&self) -> usize {
-        let workers = self.board.workers().max(1);
-        settings::max_workers()
-            .saturating_sub(workers)
-            .max(1)
-            .saturating_sub(self.board.slots_taken())
+    /// How many more runs may be started. Where other databases have runs that wait, each has its
+    /// share, and they take turns when there are fewer places than databases.
+    fn room(&self, now: i64) -> usize {
+        let all = settings::max_workers()
+            .saturating_sub(self.board.workers().max(1))
+            .max(1);
+        let free = all.saturating_sub(self.board.slots_taken());
+        let others = (self.board.places().iter())
+            .filter(|place| place.oid() != self.database && place.queue.load(Relaxed) > 0)
+            .count();
+        match others {
+            0 => free,
+            _ if free <= others && self.board.was_last(self.database, now) => 0,
+            _ => free.min((all / (others + 1)).max(1).saturating_sub(self.running())),
+        }
     }
 
     /// Asks for the executor of a run; `None` when there is no room for it.
     fn launch(&mut self, start: &Start, now: i64) -> Option<usize> {
-        let most = self.board.slots_taken() + self.room();
+        let most = self.board.slots_taken() + self.room(now);
         let number = self.board.reserve(most, self.database)?;
         let slot = self.board.slot(number)?;
         slot.owner.store(start.owner.to_u32(), Relaxed);
@@ -214,6 +225,7 @@ impl Round {
         });
         if started {
             self.board.found_slot();
+            self.board.note_last(self.database, now);
             return Some(number);
         }
         self.board.free(slot, At::Reserved);

@@ -36,9 +36,14 @@ pub(crate) fn adopt(now: i64) -> Result<()> {
     adopt_some(now, !HAS_LOOKED.replace(true))
 }
 
-/// The next call looks at every job again.
-pub(super) fn look_again() {
+/// The next call looks at every job again: what this process knows may not have been committed.
+pub(crate) fn look_again() {
     HAS_LOOKED.set(false);
+}
+
+/// Whether it must.
+pub(super) fn must_look() -> bool {
+    !HAS_LOOKED.get()
 }
 
 fn adopt_some(now: i64, all: bool) -> Result<()> {

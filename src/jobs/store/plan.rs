@@ -129,6 +129,8 @@ pub(crate) fn plan(
         && now < last.saturating_sub(TOLERANCE)
     {
         adopt::look_again();
+    }
+    if adopt::must_look() {
         adopt::adopt(now)?;
     }
     let since = attentive_since(now);

@@ -1,0 +1,79 @@
+//! A run of a job that refreshes a view.
+
+use pgrx::pg_sys;
+
+use super::refresh::{Done, Ending, refresh};
+use super::{store, views};
+use crate::error::{Error, Result};
+use crate::jobs::{self, note};
+use crate::pg::catalog::relation_kind;
+use crate::pg::log;
+
+/// Refreshes the view of a schedule, unless nothing has changed, and tells the job what came of
+/// it. A view that was dropped takes its schedule with it.
+pub(super) fn run(id: i64) -> Result<String> {
+    let Some(schedule) = store::schedule(id)? else {
+        return Err(Error::new(
+            pgrx::PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+            format!("refresh schedule {id} does not exist"),
+        )
+        .hint("Make one with pgopt.refresh_every(), and remove the job with pgopt.unschedule()."));
+    };
+    let view = pg_sys::Oid::from(schedule.view);
+    if relation_kind(view) != Some(b'm') {
+        jobs::remove(schedule.job)?;
+        store::forget_dropped()?;
+        let reason = format!(
+            "materialized view with OID {} was dropped; its schedule is removed",
+            schedule.view
+        );
+        note::skipped(reason.clone());
+        return Ok(reason);
+    }
+    match refresh(view, schedule.wish(), schedule.skip_unchanged)? {
+        Ending::Fresh(reason) => {
+            note::skipped(reason.clone());
+            Ok(reason)
+        }
+        Ending::Refreshed(done) => {
+            if let Some(rows) = done.rows {
+                note::rows(u64::try_from(rows).unwrap_or(0));
+            }
+            note::remark(done.reason.clone());
+            warn_of_overrun(schedule.job, &done)?;
+            // Its query may read other views than when it was scheduled.
+            store::link(view)?;
+            Ok(done.reason)
+        }
+    }
+}
+
+/// Takes the schedule of a view away; whether there was one.
+pub(super) fn stop(view: pg_sys::Oid) -> Result<bool> {
+    if relation_kind(view).is_some() {
+        views::check_refreshable(view)?;
+    }
+    let Some(schedule) = store::schedule_of(view)? else {
+        return Ok(false);
+    };
+    let removed = jobs::remove(schedule.job)?;
+    store::forget_dropped()?;
+    Ok(removed)
+}
+
+/// Says so when a refresh took longer than its interval; the job is slowed down then.
+fn warn_of_overrun(job: i64, done: &Done) -> Result<()> {
+    let Some(interval) = store::overrun(job)? else {
+        return Ok(());
+    };
+    if done.duration > interval {
+        let message = format!(
+            "refresh of {} took {:.1} s, longer than its interval; it is refreshed less often",
+            done.name,
+            done.duration as f64 / 1e6
+        );
+        log::warning(message.clone());
+        note::remark(message);
+    }
+    Ok(())
+}
