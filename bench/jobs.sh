@@ -4,6 +4,7 @@
 # refreshes of materialized views saves.
 #
 # What is measured can be chosen by these variables:
+#   PARTS          which of hold, idle, skip and dashboard
 #   JOBS           jobs that are due once a minute, evenly spread
 #   MINUTES        how long they are watched
 #   IDLE_SECONDS   how long the launcher is watched when nothing is due
@@ -16,6 +17,7 @@ BENCH=$REPO/bench/jobs
 TESTHUB=$REPO/examples/testhub
 
 PLACE_NAME="jobs"
+PARTS=${PARTS:-hold idle skip dashboard}
 JOBS=${JOBS:-1000}
 MINUTES=${MINUTES:-3}
 IDLE_SECONDS=${IDLE_SECONDS:-60}
@@ -96,6 +98,7 @@ idle() {
 skips() {
     local worker before
     say "$VIEWS views of every second that have not changed, for $SKIP_SECONDS seconds"
+    value "SELECT count(pgopt.unschedule(name)) FROM pgopt.jobs WHERE name LIKE 'bench %'" >/dev/null
     sql --set views="$VIEWS" -f "$BENCH/views.sql" >/dev/null
     # Each is refreshed once, so that there is something to compare with.
     sleep 15
@@ -126,7 +129,7 @@ dashboard() {
 }
 
 measure() {
-    local place=$1
+    local place=$1 part
     cluster_create "$place" postgres
     cluster_configure "$place" <<-'CONF'
 		shared_preload_libraries = 'pgopt'
@@ -141,12 +144,19 @@ measure() {
     PGPORT=$(cluster_port "$place")
     export PGHOST="$place/run" PGPORT PGUSER=postgres PGDATABASE=postgres
     sql -f "$BENCH/results.sql"
-    hold_jobs
-    burst
-    idle
-    value "SELECT count(pgopt.unschedule(name)) FROM pgopt.jobs WHERE name LIKE 'bench %'" >/dev/null
-    skips
-    dashboard
+    for part in $PARTS; do
+        value "INSERT INTO bench.parts VALUES ('$part')"
+        case $part in
+            hold)
+                hold_jobs
+                burst
+                ;;
+            idle) idle ;;
+            skip) skips ;;
+            dashboard) dashboard ;;
+            *) die "there is no part $part" ;;
+        esac
+    done
     sql -f "$BENCH/report.sql"
     [ "$(value 'SELECT count(*) FROM bench.verdicts WHERE NOT met')" = 0 ] ||
         die "a bar was missed"

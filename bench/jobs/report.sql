@@ -32,24 +32,24 @@ SELECT policy, count(*) FILTER (WHERE refreshed) AS refreshes, count(*) FILTER (
 FROM bench.refreshes GROUP BY policy ORDER BY policy;
 
 CREATE VIEW bench.verdicts AS
-SELECT position, bar, measured, wanted, coalesce(met, false) AS met FROM (
-SELECT 1 AS position, 'jobs run in the minute in which they were due, share' AS bar, (of->>'done')::float8 / (of->>'due')::float8 AS measured,
+SELECT position, bar, measured, wanted, coalesce(met, false) AS met FROM bench.parts JOIN (
+SELECT 'hold' AS part, 1 AS position, 'jobs run in the minute in which they were due, share' AS bar, (of->>'done')::float8 / (of->>'due')::float8 AS measured,
        'all' AS wanted, (of->>'done')::float8 = (of->>'due')::float8 AND (of->>'not succeeded')::int = 0 AS met FROM bench.figure
 UNION ALL
-SELECT 2, 'start, p99 seconds late', percentile_cont(0.99) WITHIN GROUP (ORDER BY seconds), 'less than 1',
+SELECT 'hold', 2, 'start, p99 seconds late', percentile_cont(0.99) WITHIN GROUP (ORDER BY seconds), 'less than 1',
        percentile_cont(0.99) WITHIN GROUP (ORDER BY seconds) < 1 FROM bench.latencies
 UNION ALL
-SELECT 3, 'launcher with nothing to do, % of a core', 100 * (of->>'launcher, idle')::float8, 'less than 1', (of->>'launcher, idle')::float8 < 0.01 FROM bench.figure
+SELECT 'idle', 3, 'launcher with nothing to do, % of a core', 100 * (of->>'launcher, idle')::float8, 'less than 1', (of->>'launcher, idle')::float8 < 0.01 FROM bench.figure
 UNION ALL
-SELECT 4, 'ms for a refresh that is not needed', 1000 * seconds / nullif(skips, 0), 'less than 5', seconds / nullif(skips, 0) < 0.005 FROM bench.skips
+SELECT 'skip', 4, 'ms for a refresh that is not needed', 1000 * seconds / nullif(skips, 0), 'less than 5', seconds / nullif(skips, 0) < 0.005 FROM bench.skips
 UNION ALL
-SELECT 5, 'dashboard: refreshes that were needed and left out', 12 - count(*) FILTER (WHERE refreshed), '0',
+SELECT 'dashboard', 5, 'dashboard: refreshes that were needed and left out', 12 - count(*) FILTER (WHERE refreshed), '0',
        count(*) FILTER (WHERE refreshed) = 12 FROM bench.refreshes WHERE policy = 'skip'
 UNION ALL
-SELECT 6, 'dashboard: time with skipping, share of that of refreshing always',
+SELECT 'dashboard', 6, 'dashboard: time with skipping, share of that of refreshing always',
        sum(seconds) FILTER (WHERE policy = 'skip') / sum(seconds) FILTER (WHERE policy = 'always'), 'at most 0.5',
        sum(seconds) FILTER (WHERE policy = 'skip') <= 0.5 * sum(seconds) FILTER (WHERE policy = 'always') FROM bench.refreshes
-) AS bars;
+) AS bars USING (part);
 
 \echo 'Bars'
 \echo

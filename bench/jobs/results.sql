@@ -2,6 +2,7 @@
 
 CREATE EXTENSION pgopt;
 CREATE SCHEMA bench;
+CREATE TABLE bench.parts (part text);
 CREATE TABLE bench.figures (name text PRIMARY KEY, value float8);
 CREATE TABLE bench.windows (begins timestamptz, ends timestamptz);
 -- When each job is due: at that moment, and every minute from then on.

@@ -140,6 +140,19 @@ clean twice
 same 'twice: all is as it was' "$before" "$(indexes)"
 no_jobs twice
 
+# One build of a table at a time.
+build together
+second=$(apply 'lower(note)')
+sleep 2
+same 'together: the second one waits' queued "$(value "$(state_of "$second")")"
+let_go
+for one in "$id" "$second"; do becomes 'together: both are built' succeeded "$(state_of "$one")" 30; done
+same 'together: one after the other' t "$(value "SELECT b.started >= a.finished FROM pgopt.applied a, pgopt.applied b WHERE a.id = $id AND b.id = $second")"
+for one in "$id" "$second"; do
+    run keeper "SELECT pgopt.undo($one)" >/dev/null 2>&1
+    becomes 'together: both are taken back' undone "$(state_of "$one")" 30
+done
+
 # Undoing is interrupted: DROP INDEX CONCURRENTLY leaves an INVALID index, too.
 id=$(apply '(customer)')
 becomes 'undo: it is built' succeeded "$(state_of "$id")" 30

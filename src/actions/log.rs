@@ -99,7 +99,8 @@ pub(super) fn get(id: i64) -> Result<Action> {
         })
 }
 
-/// The action that a job works for, and what the job is for. Asked for every run of every job.
+/// The action that a job works for, and what the job is for. Asked by the worker for every run of
+/// every job: a user's transaction that has the row locked is not waited for.
 pub(super) fn of_job(job: i64) -> Result<Option<(Action, Task)>> {
     as_superuser(|| {
         spi::json_again(
@@ -107,8 +108,9 @@ pub(super) fn of_job(job: i64) -> Result<Option<(Action, Task)>> {
                                        'state', a.state, 'plan', a.plan, 'progress', a.progress),
                                      CASE $1 WHEN a.job_id THEN 'apply' WHEN a.undo_job_id THEN 'undo' ELSE 'clean up' END)
                                 FROM pgopt.action_log AS a
-                               WHERE a.job_id = $1 OR a.undo_job_id = $1 OR a.clean_up_job_id = $1), 'null')",
-            false,
+                               WHERE a.job_id = $1 OR a.undo_job_id = $1 OR a.clean_up_job_id = $1
+                                 FOR UPDATE NOWAIT), 'null')",
+            true,
             &[DatumWithOid::from(job)],
         )
     })
