@@ -79,7 +79,7 @@ no_jobs 'after the undoing'
 # What replaces another, what has partitions or an odd name, what is on an expression.
 for part in '(status, id' 'shop.parts ' 'do$pgopt$llar' 'lower(note)'; do
     id=$(apply "$part")
-    becomes "$part: it is built, and used" succeeded "$(state_of "$id")" 30
+    becomes "$part: it is built, and used" 'succeeded ' "SELECT state || ' ' || coalesce(sqlstate || ' ' || message, '') FROM pgopt.applied WHERE id = $id" 30
     run keeper "SELECT pgopt.undo($id)" >/dev/null 2>&1
     becomes "$part: it is taken back" undone "$(state_of "$id")" 30
     same "$part: all is as it was" "$before" "$(indexes)"
