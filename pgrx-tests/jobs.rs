@@ -376,7 +376,7 @@ mod tests {
     fn definitions_are_dumped_and_what_follows_from_them_is_not() {
         gives(
             "SELECT string_agg(c::regclass::text, ' ' ORDER BY c::regclass::text)
-               FROM pg_extension, unnest(extconfig) AS c WHERE extname = 'pgopt'",
+               FROM pg_extension, unnest(extconfig) AS c WHERE extname = 'pgopt' AND c::regclass::text LIKE 'pgopt.job%'",
             "pgopt.job_definitions pgopt.job_ids",
         );
     }

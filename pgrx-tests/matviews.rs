@@ -266,6 +266,10 @@ mod tests {
         view(&name, "SELECT id FROM orders");
         run(&format!("SELECT pgopt.refresh_every($q$mv.{name}$q$)"));
         gives(
+            &format!("SELECT view_name FROM pgopt.matview_schedules WHERE id = {schedule}"),
+            "mv.plain",
+        );
+        gives(
             "SELECT count(DISTINCT name)::text FROM pgopt.job_definitions WHERE name LIKE 'refresh mv.%'",
             "2",
         );
@@ -511,8 +515,10 @@ mod tests {
         let id = schedule("m");
         // SAFETY: a plain variable, put back at once; SQL can set it before any query only.
         let level = unsafe { pgrx::pg_sys::XactIsoLevel };
+        // SAFETY: see above.
         unsafe { pgrx::pg_sys::XactIsoLevel = 2 };
         tick(&id);
+        // SAFETY: see above.
         unsafe { pgrx::pg_sys::XactIsoLevel = level };
         assert!(tick(&id).contains("it is not known"));
         assert!(tick(&id).starts_with(FRESH));

@@ -8,14 +8,22 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 PLACE_NAME="test-cluster"
-PASSED=0
-FAILED=0
+# Tests at a time: many of them wait most of the time for what a server does by itself.
+AT_ONCE=2
 
 clean_up() {
+    local link
+    for link in "$REPO/target/$PLACE_NAME"-*; do
+        [ ! -e "$link" ] || clean_up_after "$(basename "$link")"
+    done
+}
+
+# clean_up_after PLACE_NAME
+clean_up_after() {
     local place
-    place=$(find_place "$PLACE_NAME") || return 0
+    place=$(find_place "$1") || return 0
     server_stop "$place/data" immediate
-    remove_place "$PLACE_NAME"
+    remove_place "$1"
 }
 
 chosen_tests() {
@@ -23,7 +31,7 @@ chosen_tests() {
     for test in "$REPO"/pgrx-tests/clusters/*.sh; do
         [ -x "$test" ] || continue
         if [ $# -eq 0 ] || [[ " $* " == *" $(basename "$test" .sh) "* ]]; then
-            printf '%s\n' "$test"
+            basename "$test" .sh
         fi
     done
 }
@@ -47,21 +55,42 @@ run_in_cluster() {
 }
 
 run_test() {
-    local test=$1 name place log
-    name=$(basename "$test" .sh)
+    local name=$1 place log started=$SECONDS outcome=ok
     log="$REPO/target/cluster-test-$name.log"
-    place=$(make_place "$PLACE_NAME")
-    if supervise run_in_cluster "$test" "$place" >"$log" 2>&1; then
-        say "cluster test $name ... ok"
-        PASSED=$((PASSED + 1))
-    else
-        say "cluster test $name ... FAILED"
-        cat "$log"
-        say "--- the server's log:"
-        as_server_user tail -n 40 "$place/log" || true
-        FAILED=$((FAILED + 1))
-    fi
-    clean_up
+    place=$(make_place "$PLACE_NAME-$name")
+    (run_in_cluster "$REPO/pgrx-tests/clusters/$name.sh" "$place") >"$log" 2>&1 || outcome=FAILED
+    {
+        say "cluster test $name ... $outcome ($((SECONDS - started)) s)"
+        if [ "$outcome" = FAILED ]; then
+            cat "$log"
+            say "--- the server's log:"
+            as_server_user tail -n 40 "$place/log" || true
+        fi
+    } >"$log.said" 2>&1
+    cat "$log.said"
+    clean_up_after "$PLACE_NAME-$name"
+    [ "$outcome" = ok ]
+}
+
+# All tests, AT_ONCE of them side by side; prints how many passed and failed.
+run_tests() {
+    local name running=0 passed=0 failed=0
+    # So that all of them stay in this process group.
+    set +m
+    for name in "$@"; do
+        if [ "$running" -ge "$AT_ONCE" ]; then
+            if wait -n; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+            running=$((running - 1))
+        fi
+        run_test "$name" &
+        running=$((running + 1))
+    done
+    while [ "$running" -gt 0 ]; do
+        if wait -n; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+        running=$((running - 1))
+    done
+    say "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
 }
 
 install_quietly() {
@@ -78,6 +107,4 @@ mapfile -t tests < <(chosen_tests "$@")
 clean_up
 on_exit clean_up
 install_quietly
-for test in "${tests[@]}"; do run_test "$test"; done
-say "$PASSED passed, $FAILED failed"
-[ "$FAILED" -eq 0 ]
+supervise run_tests "${tests[@]}"

@@ -94,7 +94,8 @@ CREATE TABLE pgopt.job_states (
     last_success timestamptz,
     last_rows bigint,
     last_sqlstate text,
-    last_message text)
+    last_message text,
+    over boolean NOT NULL DEFAULT false)
 WITH (fillfactor = 50);
 CREATE INDEX job_states_due ON pgopt.job_states (due) WHERE due IS NOT NULL;
 CREATE INDEX job_states_running ON pgopt.job_states (running_run) WHERE running_run IS NOT NULL;
@@ -129,6 +130,7 @@ COMMENT ON COLUMN pgopt.job_states.last_success IS 'when the last run that succe
 COMMENT ON COLUMN pgopt.job_states.last_rows IS 'rows that the last run processed';
 COMMENT ON COLUMN pgopt.job_states.last_sqlstate IS 'SQLSTATE of the last run, if it failed';
 COMMENT ON COLUMN pgopt.job_states.last_message IS 'what it said';
+COMMENT ON COLUMN pgopt.job_states.over IS 'whether the job ran its once, and is removed as soon as nobody holds its definition';
 
 CREATE TABLE pgopt.job_requests (
     run bigint PRIMARY KEY,

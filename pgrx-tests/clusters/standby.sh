@@ -54,6 +54,7 @@ CREATE EXTENSION pgopt;
 CREATE TABLE public.t AS SELECT g AS a, g % 7 AS b FROM generate_series(1, 20000) g;
 CREATE FUNCTION public.own() RETURNS int LANGUAGE plpgsql IMMUTABLE AS
   'BEGIN PERFORM pg_advisory_lock(4711); RETURN 5; END';
+CREATE MATERIALIZED VIEW public.mv AS SELECT b, count(*) FROM public.t GROUP BY b;
 ANALYZE public.t;
 SQL
 start_standby
@@ -73,6 +74,10 @@ contains 'status says that it is a standby' "$(on_standby 'SELECT * FROM pgopt.s
 contains 'the advice cannot be carried out there' "$(on_standby 'CREATE INDEX ON public.t (a)' || true)" 'read-only transaction'
 contains 'nor by pgopt.apply()' "$(on_standby 'SELECT pgopt.apply(1)' || true)" 'cannot change anything on a standby'
 
+contains 'a materialized view is not refreshed there' "$(on_standby "SELECT * FROM pgopt.refresh_now('public.mv')" || true)" 'cannot refresh materialized views during recovery'
+contains 'nor are all' "$(on_standby 'SELECT * FROM pgopt.refresh_all()' || true)" 'cannot refresh materialized views during recovery'
+same 'what to make for it is shown' 'unknown|CREATE UNIQUE INDEX ON public.mv (b)' "$(on_standby 'SELECT state, unique_index_advice FROM pgopt.matview_status')"
+
 # The primary writes nothing by itself here, so its position tells whether the standby caused any.
 before=$(value 'SELECT pg_current_wal_lsn()')
 on_standby "SELECT count(*) FROM pgopt.recommend_for(ARRAY['$QUERY'])" >/dev/null
@@ -81,7 +86,7 @@ same 'nothing is written through the primary' "$before" "$(value 'SELECT pg_curr
 lacks 'the log of the standby has no panic' "$(as_owner cat "$PLACE/log")" 'PANIC|panicked|server process .* was terminated'
 
 # The table is dropped on the primary while a session of the standby asks about it.
-run postgres 'DROP TABLE public.t'
+run postgres 'DROP TABLE public.t CASCADE'
 caught_up
 contains 'a table dropped on the primary is named' "$(on_standby 'SELECT ddl FROM pgopt.index_recommendations()')" 'could not be planned|does not exist'
 finish

@@ -120,6 +120,31 @@ SQL
 becomes 'the job of a role that may not log in any more is failed' t "SELECT status = 'failed' FROM pgopt.job_runs WHERE name = 'of a sleeper' ORDER BY run DESC LIMIT 1" 20
 goes_on 'role that may not log in'
 
+# A refresh that is cancelled stops, and a view that is dropped while it is refreshed, or while its
+# refresh waits for it, takes its schedule along.
+sql postgres <<'SQL'
+CREATE MATERIALIZED VIEW slow_view AS SELECT pg_sleep(3) IS NULL AS slept, clock_timestamp() AS at;
+SELECT pgopt.refresh_every('slow_view', '1 second');
+CREATE MATERIALIZED VIEW locked_view AS SELECT clock_timestamp() AS at;
+SQL
+REFRESH="SELECT pid FROM pg_stat_activity WHERE backend_type = 'pgopt executor' AND query ~ 'refresh_scheduled'"
+REFRESHES="SELECT string_agg(DISTINCT status, ',' ORDER BY status) FROM pgopt.job_runs WHERE name ~ '%s'"
+becomes 'a refresh is under way' t "SELECT ($REFRESH LIMIT 1) IS NOT NULL" 20
+value "SELECT pg_cancel_backend(pid) FROM ($REFRESH) AS r" >/dev/null
+# shellcheck disable=SC2059 # a query with one place
+becomes 'a cancelled refresh stops' failed "$(printf "$REFRESHES" slow_view)" 5
+becomes 'and comes again' t "SELECT ($REFRESH LIMIT 1) IS NOT NULL" 20
+value 'DROP MATERIALIZED VIEW slow_view' >/dev/null
+becomes 'the schedule of a view dropped during its refresh goes' 0 "SELECT count(*) FROM pgopt.jobs WHERE name ~ 'slow_view'" 20
+value "SELECT pgopt.refresh_every('locked_view', '1 second', skip_unchanged => false)" >/dev/null
+(printf 'BEGIN; DROP MATERIALIZED VIEW locked_view;\n'; sleep 4; printf 'COMMIT;\n') |
+    "$PGBINDIR/psql" -XAtq -U postgres >/dev/null &
+holder=$!
+becomes 'a refresh waits for a lock' t "SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'pgopt executor' AND wait_event_type = 'Lock'" 4
+wait "$holder"
+becomes 'the schedule of a view dropped while its refresh waits goes' 0 "SELECT count(*) FROM pgopt.jobs WHERE name ~ 'locked_view'" 20
+goes_on 'views dropped'
+
 # The disk of temporary files is full.
 if [ "$(id -u)" -eq 0 ] && mkdir "$PLACE/small" && mount -t tmpfs -o size=2m tmpfs "$PLACE/small" 2>/dev/null; then
     chown "$OWNER:" "$PLACE/small"

@@ -98,7 +98,7 @@ pub(super) fn reset_breaker(name: &str) -> Result<()> {
 pub(super) fn pause(name: &str) -> Result<()> {
     let known = own(name)?;
     let _changed: i64 = as_superuser(|| {
-        spi::json_again(
+        spi::json_by_index(
             "WITH made AS (UPDATE pgopt.job_definitions
                 SET enabled = false, first_run = NULL, version = version + 1
               WHERE id = $1 AND enabled RETURNING 1)
@@ -118,7 +118,7 @@ struct Known {
 
 fn find(name: &str) -> Result<Option<Known>> {
     as_superuser(|| {
-        spi::json_again(
+        spi::json_by_index(
             "SELECT coalesce((SELECT jsonb_build_object('id', id, 'owner', owner::oid::int8)
                FROM pgopt.job_definitions WHERE name = $1), 'null')",
             false,
@@ -160,7 +160,7 @@ fn unknown(name: &str) -> Error {
 /// The job as it is, held until the transaction ends.
 fn load(known: &Known, name: &str) -> Result<NewJob> {
     let job: Option<NewJob> = as_superuser(|| {
-        spi::json_again(
+        spi::json_by_index(
             "SELECT coalesce((SELECT to_jsonb(d) || jsonb_build_object(
                 'starts', (extract(epoch FROM d.starts) * 1000000)::int8 - 946684800000000,
                 'backoff', (extract(epoch FROM d.backoff) * 1000000)::int8,

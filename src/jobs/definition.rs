@@ -111,7 +111,7 @@ macro_rules! values {
 pub(crate) fn register(job: &NewJob) -> Result<i64> {
     let row = row(job, &check::check(job)?)?;
     let id: Option<i64> = as_superuser(|| {
-        spi::json_again(
+        spi::json_by_index(
             concat!(
                 "WITH made AS (INSERT INTO pgopt.job_definitions (",
                 columns!(),
@@ -131,7 +131,7 @@ pub(crate) fn register(job: &NewJob) -> Result<i64> {
 pub(crate) fn replace(job_id: i64, job: &NewJob) -> Result<()> {
     let row = row(job, &check::check(job)?)?;
     let done: Option<i64> = as_superuser(|| {
-        spi::json_again(
+        spi::json_by_index(
             concat!(
                 "WITH made AS (UPDATE pgopt.job_definitions SET (",
                 columns!(),
@@ -151,7 +151,7 @@ pub(crate) fn replace(job_id: i64, job: &NewJob) -> Result<()> {
 pub(crate) fn remove(job_id: i64) -> Result<bool> {
     check::require_preloaded()?;
     as_superuser(|| {
-        spi::json_again(
+        spi::json_by_index(
             "WITH gone AS (DELETE FROM pgopt.job_definitions WHERE id = $1 RETURNING id)
              SELECT to_jsonb(EXISTS (SELECT FROM gone))",
             true,

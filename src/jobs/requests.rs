@@ -9,7 +9,7 @@ use crate::pg::spi;
 pub(crate) fn request_run(job_id: i64) -> Result<i64> {
     super::check::require_preloaded()?;
     as_superuser(|| {
-        spi::json_again(
+        spi::json_by_index(
             "WITH waiting AS (
                SELECT coalesce((SELECT run FROM pgopt.job_requests
                                  WHERE job_id = $1 AND kind = 'run' ORDER BY run LIMIT 1),
@@ -29,7 +29,7 @@ pub(crate) fn request_run(job_id: i64) -> Result<i64> {
 pub(super) fn request_reset(job_id: i64) -> Result<()> {
     super::check::require_preloaded()?;
     as_superuser(|| {
-        spi::json_again(
+        spi::json_by_index(
             "WITH made AS (
                INSERT INTO pgopt.job_requests (run, job_id, kind)
                VALUES (nextval('pgopt.job_run_ids'), $1, 'reset') RETURNING run)

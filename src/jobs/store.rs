@@ -27,7 +27,6 @@ use super::decide::State;
 pub(crate) struct Due {
     pub(crate) job: i64,
     pub(crate) name: String,
-    pub(crate) owner: pg_sys::Oid,
     /// From 1.
     pub(crate) attempt: i32,
     /// Whether a user asked for this run.

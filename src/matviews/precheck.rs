@@ -8,6 +8,7 @@ use super::refresh::fresh;
 use super::store;
 use super::views::BRIEFLY;
 use crate::error::Result;
+use crate::pg::rollback::{Surroundings, rolled_back};
 
 /// Why the run of a job that is due is not needed; `None` when it is, when it cannot be told
 /// here, and for jobs that refresh nothing.
@@ -17,41 +18,59 @@ use crate::error::Result;
 /// What goes wrong here is left to the run as well, which reports it in its own name: one view
 /// never keeps the other jobs from being planned.
 pub(crate) fn precheck(job: i64) -> Option<String> {
-    reason_to_skip(job).ok().flatten()
+    let seen = rolled_back(&Surroundings::default(), || consider(job)).ok()??;
+    let done = match &seen.verdict {
+        Verdict::Renamed => store::settle(),
+        Verdict::Stale(change) => store::stale(seen.view, change),
+        Verdict::Fresh(reason) => store::skipped(seen.view, reason),
+    };
+    match (done, seen.verdict) {
+        (Ok(()), Verdict::Fresh(reason)) => Some(reason),
+        _ => None,
+    }
 }
 
-fn reason_to_skip(job: i64) -> Result<Option<String>> {
+struct Seen {
+    view: pg_sys::Oid,
+    verdict: Verdict,
+}
+
+enum Verdict {
+    Renamed,
+    Stale(String),
+    Fresh(String),
+}
+
+/// What there is to be said of a job's view; nothing if its run is to decide.
+fn consider(job: i64) -> Result<Option<Seen>> {
     let Some(schedule) = store::schedule_of_job(job)? else {
         return Ok(None);
     };
-    if !schedule.skip_unchanged {
+    let view = pg_sys::Oid::from(schedule.view);
+    let seen = |verdict| Ok(Some(Seen { view, verdict }));
+    if !schedule.is_found {
         return Ok(None);
     }
-    let view = pg_sys::Oid::from(schedule.view);
+    if schedule.is_renamed {
+        return seen(Verdict::Renamed);
+    }
     let state = store::state(view)?;
-    let Some(before) = &state.fingerprint else {
+    let (Some(before), true) = (&state.fingerprint, schedule.skip_unchanged) else {
         return Ok(None);
     };
     let owner = Settings::Of(pg_sys::Oid::from(schedule.owner));
-    let Some(seen) = look(view, owner, Some(BRIEFLY))? else {
+    let Some(look) = look(view, owner, Some(BRIEFLY))? else {
         return Ok(None);
     };
-    if seen.always.is_some() || !seen.facts.populated {
+    if look.always.is_some() || !look.facts.populated {
         return Ok(None);
     }
-    let mut now = seen.facts.fingerprint(&seen.tree);
+    let mut now = look.facts.fingerprint(&look.tree);
     // What a setting will be in a session of the owner's cannot always be foretold.
     let settings = std::mem::replace(&mut now.settings, before.settings.clone());
-    if let Some(change) = difference(before, &now, &|oid| seen.facts.name_of(oid)) {
-        if !state.is_stale {
-            store::stale(view, &change)?;
-        }
-        return Ok(None);
+    match difference(before, &now, &|oid| look.facts.name_of(oid)) {
+        Some(change) if !state.is_stale => seen(Verdict::Stale(change)),
+        None if settings == before.settings => seen(Verdict::Fresh(fresh(&state))),
+        _ => Ok(None),
     }
-    if settings != before.settings {
-        return Ok(None);
-    }
-    let reason = fresh(&state);
-    store::skipped(view, &reason)?;
-    Ok(Some(reason))
 }

@@ -1,6 +1,6 @@
 //! A run of a job that refreshes a view.
 
-use pgrx::pg_sys;
+use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::refresh::{Done, Ending, refresh};
 use super::{store, views};
@@ -14,18 +14,26 @@ use crate::pg::log;
 pub(super) fn run(id: i64) -> Result<String> {
     let Some(schedule) = store::schedule(id)? else {
         return Err(Error::new(
-            pgrx::PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+            PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
             format!("refresh schedule {id} does not exist"),
         )
         .hint("Make one with pgopt.refresh_every(), and remove the job with pgopt.unschedule()."));
     };
     let view = pg_sys::Oid::from(schedule.view);
+    if !schedule.is_found {
+        return Err(Error::new(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
+            format!("materialized view {} does not exist", schedule.name),
+        )
+        .detail("Its schedule was restored from a dump.")
+        .hint("Restore the view as well, or remove the job with pgopt.unschedule()."));
+    }
     if relation_kind(view) != Some(b'm') {
         jobs::remove(schedule.job)?;
         store::forget_dropped()?;
         let reason = format!(
-            "materialized view with OID {} was dropped; its schedule is removed",
-            schedule.view
+            "materialized view {} was dropped; its schedule is removed",
+            schedule.name
         );
         note::skipped(reason.clone());
         return Ok(reason);

@@ -11,6 +11,8 @@ use crate::jobs::{self, NewJob};
 use crate::pg::catalog::qualified_name;
 use crate::pg::{refresh_view, roles};
 
+/// How long a refresh waits for a lock unless it is told otherwise, in milliseconds.
+const PATIENCE: i32 = 5_000;
 /// The longest name of a job, in bytes.
 const LONGEST_NAME: usize = 63;
 
@@ -85,6 +87,8 @@ pub(super) fn job_of(view: pg_sys::Oid, upstreams: &[u32]) -> Result<i64> {
 pub(super) fn template() -> NewJob {
     let mut job = NewJob::new(String::new(), Vec::new(), roles::current_user());
     job.slow_down = true;
+    // Who reads the view waits behind a refresh that waits; one that gives up is tried again.
+    job.lock_timeout = Some(PATIENCE);
     job
 }
 
@@ -102,7 +106,7 @@ fn make(view: pg_sys::Oid, name: &str, wanted: &Wanted) -> Result<i64> {
         }
     }
     let job = made?;
-    store::add_schedule(id, view, job, wanted.wish, wanted.skip_unchanged)?;
+    store::add_schedule(id, (view, name), job, wanted.wish, wanted.skip_unchanged)?;
     Ok(job)
 }
 

@@ -18,6 +18,13 @@ pub(super) struct Schedule {
     pub(super) id: i64,
     /// The view.
     pub(super) view: u32,
+    /// Its qualified name.
+    pub(super) name: String,
+    /// Whether `view` is of this database: in one that was restored from a dump the view of that
+    /// name is looked for, and may not be there yet.
+    pub(super) is_found: bool,
+    /// Whether the view has got another name.
+    pub(super) is_renamed: bool,
     /// The job that refreshes it.
     pub(super) job: i64,
     /// Whose job.
@@ -68,30 +75,54 @@ impl Schedule {
     }
 }
 
+/// Where an OID is that of a view: this server, this database, this extension.
+macro_rules! place {
+    () => {
+        "(SELECT concat_ws('/', c.system_identifier, d.oid, e.oid)
+            FROM pg_control_system() AS c, pg_database AS d, pg_extension AS e
+           WHERE d.datname = current_database() AND e.extname = 'pgopt')"
+    };
+}
+
 macro_rules! schedules {
     ($condition:literal) => {
         concat!(
-            "SELECT coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'view', s.view::oid::int8, 'job', s.job_id,
-                    'owner', j.owner::oid::int8, 'concurrently', s.concurrently, 'skip_unchanged', s.skip_unchanged) ORDER BY s.id), '[]')
-               FROM pgopt.matview_schedules AS s JOIN pgopt.job_definitions AS j ON j.id = s.job_id WHERE ",
+            "SELECT coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'view', s.view::int8, 'name', s.view_name,
+                    'is_found', s.place = ",
+            place!(),
+            ", 'is_renamed', coalesce(s.view_name <> CASE WHEN c.oid IS NOT NULL THEN format('%I.%I', n.nspname, c.relname) END, false), 'job', s.job_id,
+                    'owner', j.owner::oid::int8, 'concurrently', s.concurrently, 'skip_unchanged', s.skip_unchanged)
+                    ORDER BY s.id), '[]')
+               FROM pgopt.matview_schedules AS s JOIN pgopt.job_definitions AS j ON j.id = s.job_id
+                    LEFT JOIN pg_class AS c ON c.oid = s.view LEFT JOIN pg_namespace AS n ON n.oid = c.relnamespace
+              WHERE ",
             $condition
         )
     };
 }
 
-/// The schedule with that key.
+/// The schedule with that key, with what it says of its view brought up to date first.
 pub(super) fn schedule(id: i64) -> Result<Option<Schedule>> {
-    first(schedules!("s.id = $1"), id.into())
+    const BY_ID: &str = schedules!("s.id = $1");
+    match first(BY_ID, id.into())? {
+        Some(schedule) if !schedule.is_found || schedule.is_renamed => {
+            settle()?;
+            first(BY_ID, id.into())
+        }
+        found => Ok(found),
+    }
 }
 
-/// The schedule that a job works for.
+/// The schedule that a job works for, as it is written down.
 pub(super) fn schedule_of_job(job: i64) -> Result<Option<Schedule>> {
     first(schedules!("s.job_id = $1"), job.into())
 }
 
 /// The schedule of a view.
 pub(super) fn schedule_of(view: pg_sys::Oid) -> Result<Option<Schedule>> {
-    first(schedules!("s.view = $1::oid"), view.into())
+    settle()?;
+    let found = first(schedules!("s.view = $1::oid"), view.into())?;
+    Ok(found.filter(|schedule| schedule.is_found))
 }
 
 fn first(sql: &'static str, argument: DatumWithOid) -> Result<Option<Schedule>> {
@@ -99,21 +130,55 @@ fn first(sql: &'static str, argument: DatumWithOid) -> Result<Option<Schedule>> 
     Ok(found.into_iter().next())
 }
 
+/// Finds the views of schedules that were restored from a dump by their names, and keeps the names
+/// of those that were renamed. A dump holds names: an OID means nothing elsewhere, and a column of
+/// type `regclass` could not be restored before a view that `pg_dump` puts after the data, as it
+/// does when the view's query depends on a primary key.
+pub(super) fn settle() -> Result<()> {
+    as_superuser(|| {
+        run_with(
+            concat!(
+                "UPDATE pgopt.matview_schedules AS s SET view = c.oid, place = ",
+                place!(),
+                " FROM pg_class AS c WHERE c.relkind = 'm' AND c.oid = to_regclass(s.view_name) AND s.place <> ",
+                place!()
+            ),
+            &[],
+        )?;
+        run_with(
+            concat!(
+                "UPDATE pgopt.matview_schedules AS s SET view_name = format('%I.%I', n.nspname, c.relname)
+                   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                  WHERE c.oid = s.view AND c.relkind = 'm' AND s.view_name <> format('%I.%I', n.nspname, c.relname)
+                    AND s.id IN (SELECT l.id FROM pgopt.matview_schedules AS l WHERE l.place = ",
+                place!(),
+                " FOR UPDATE SKIP LOCKED)"
+            ),
+            &[],
+        )
+    })
+}
+
 /// Keeps a schedule for a job that was registered; its key, which was given out by [`next_id`].
 pub(super) fn add_schedule(
     id: i64,
-    view: pg_sys::Oid,
+    (view, name): (pg_sys::Oid, &str),
     job: i64,
     wish: Wish,
     skip_unchanged: bool,
 ) -> Result<()> {
     as_superuser(|| {
         run_with(
-            "INSERT INTO pgopt.matview_schedules (id, view, job_id, \"concurrently\", skip_unchanged)
-             OVERRIDING SYSTEM VALUE VALUES ($1, $2::oid::regclass, $3, $4, $5)",
+            concat!(
+                "INSERT INTO pgopt.matview_schedules (id, view, view_name, place, job_id, \"concurrently\", skip_unchanged)
+                 VALUES ($1, $2, $3, ",
+                place!(),
+                ", $4, $5, $6)"
+            ),
             &[
                 id.into(),
                 view.into(),
+                name.into(),
                 job.into(),
                 wish.name().into(),
                 skip_unchanged.into(),

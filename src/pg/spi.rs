@@ -50,9 +50,38 @@ pub(crate) fn json_again<T: DeserializeOwned>(
     writes: bool,
     arguments: &[DatumWithOid],
 ) -> Result<T> {
+    again(sql, writes, arguments, &[])
+}
+
+/// The same for a query that touches few rows of tables that may be large, whatever the planner
+/// makes of sets it knows no size of: by their indexes, planned once.
+pub(crate) fn json_by_index<T: DeserializeOwned>(
+    sql: &'static str,
+    writes: bool,
+    arguments: &[DatumWithOid],
+) -> Result<T> {
+    let settings = [
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+        ("jit", "off"),
+        ("plan_cache_mode", "force_generic_plan"),
+    ];
+    again(sql, writes, arguments, &settings)
+}
+
+fn again<T: DeserializeOwned>(
+    sql: &'static str,
+    writes: bool,
+    arguments: &[DatumWithOid],
+    settings: &[(&str, &str)],
+) -> Result<T> {
     // SAFETY: as above.
     let level = unsafe { pg_sys::NewGUCNestLevel() };
     set_for_level("search_path", "pg_catalog, pg_temp")?;
+    for (name, value) in settings {
+        set_for_level(name, value)?;
+    }
     let value = prepared(sql, writes, arguments);
     // SAFETY: closes the level opened above.
     unsafe { pg_sys::AtEOXact_GUC(true, level) };

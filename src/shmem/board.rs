@@ -291,11 +291,6 @@ static ASKED: Local<Asked> = Local::new(Asked {
     scan: false,
 });
 
-/// Whether there are workers at all: the library was loaded at server start.
-pub(crate) fn is_there() -> bool {
-    super::get().is_some()
-}
-
 /// Asks for this database's worker once the transaction has committed.
 pub(crate) fn poke_at_commit() {
     ASKED.with(|asked| asked.worker = true);

@@ -103,6 +103,8 @@ impl Round {
             Err(failure) => {
                 self.take_back(&launched);
                 store::look_again();
+                // It may have been committed all the same.
+                self.is_first = true;
                 return Err(failure);
             }
         };
@@ -133,14 +135,15 @@ impl Round {
     fn bury_missing(&self, now: i64) {
         for slot in self.slots() {
             let pid = slot.pid.load(Relaxed);
-            let never_came =
-                pid == 0 && slot.state() == At::Go && now - slot.reserved.load(Relaxed) > COMING;
-            let has_gone = slot.state() == At::Running && !background::is_alive(pid);
-            if never_came || has_gone {
+            let waited = now - slot.reserved.load(Relaxed);
+            if pid == 0 && slot.state() == At::Go && waited > COMING {
                 let sqlstate = PgSqlErrorCode::ERRCODE_INSUFFICIENT_RESOURCES as i32;
                 let message = "the process of the run could not be started";
                 slot.finish(Ending::Failed, sqlstate, message, -1);
-                let _was_go = slot.step(At::Go, At::Done) || slot.step(At::Running, At::Done);
+                slot.step(At::Go, At::Done);
+            } else if slot.state() == At::Running && pid != 0 && !background::is_alive(pid) {
+                slot.finish(Ending::Lost, 0, "", -1);
+                slot.step(At::Running, At::Done);
             }
         }
     }
@@ -160,7 +163,10 @@ impl Round {
         }
         let mut over = Vec::new();
         if self.is_first {
-            let known: Vec<i64> = self.slots().map(|slot| slot.run.load(Relaxed)).collect();
+            let known: Vec<i64> = (self.slots())
+                .filter(|slot| slot.state() != At::Abandoned)
+                .map(|slot| slot.run.load(Relaxed))
+                .collect();
             over.extend(store::recover(&known, now)?);
         }
         let outcomes: Vec<Outcome> = ended.iter().map(|slot| outcome(slot)).collect();
@@ -305,6 +311,7 @@ fn outcome(slot: &Slot) -> Outcome {
         Ending::Succeeded => store::Ending::Succeeded { remark },
         Ending::Skipped => store::Ending::Skipped { reason: message },
         Ending::TimedOut => store::Ending::TimedOut { message },
+        Ending::Lost => store::Ending::Lost,
         Ending::Failed => store::Ending::Failed {
             sqlstate: sqlstate_text(slot.sqlstate.load(Relaxed)),
             message,

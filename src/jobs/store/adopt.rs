@@ -48,7 +48,7 @@ pub(super) fn must_look() -> bool {
 
 fn adopt_some(now: i64, all: bool) -> Result<()> {
     clean_up()?;
-    let found: Vec<Found> = spi::json_again(
+    let found: Vec<Found> = spi::json_by_index(
         concat!(
             "SELECT coalesce(jsonb_agg(jsonb_build_object('definition', ",
             definition!(),
@@ -179,28 +179,26 @@ fn write_adopted(adopted: &[(Found, State)]) -> Result<()> {
 /// Removes what nobody needs any more: states and requests of jobs that are gone, and jobs that
 /// ran their once while somebody held their row.
 fn clean_up() -> Result<()> {
-    let needed: bool = spi::json_again(
+    let needed: bool = spi::json_by_index(
         "SELECT to_jsonb(EXISTS (
              SELECT FROM pgopt.job_states AS s
               WHERE s.running_run IS NULL
                 AND NOT EXISTS (SELECT FROM pgopt.job_definitions AS d WHERE d.id = s.job_id))
            OR EXISTS (
              SELECT FROM pgopt.job_definitions AS d JOIN pgopt.job_states AS s ON s.job_id = d.id
-              WHERE d.once AND s.last_run IS NOT NULL AND s.due IS NULL AND s.running_run IS NULL
-                AND s.version = d.version))",
+              WHERE d.once AND s.over AND s.running_run IS NULL))",
         false,
         &[],
     )?;
     if !needed {
         return Ok(());
     }
-    let _gone: i64 = spi::json_again(
+    let _gone: i64 = spi::json_by_index(
         "WITH free AS (
            SELECT d.id FROM pgopt.job_definitions AS d
             WHERE d.once AND EXISTS (
                 SELECT FROM pgopt.job_states AS s
-                 WHERE s.job_id = d.id AND s.last_run IS NOT NULL AND s.due IS NULL
-                   AND s.running_run IS NULL AND s.version = d.version)
+                 WHERE s.job_id = d.id AND s.over AND s.running_run IS NULL)
               FOR UPDATE SKIP LOCKED),
          done AS (DELETE FROM pgopt.job_definitions AS d USING free WHERE d.id = free.id RETURNING d.id),
          gone AS (DELETE FROM pgopt.job_states AS s
@@ -226,7 +224,7 @@ struct Request {
 /// Takes up what users asked for.
 pub(super) fn take_requests(now: i64) -> Result<()> {
     adopt(now)?;
-    let requests: Vec<Request> = spi::json_again(
+    let requests: Vec<Request> = spi::json_by_index(
         concat!(
             "WITH taken AS (DELETE FROM pgopt.job_requests RETURNING run, job_id, kind)
              SELECT coalesce(jsonb_agg(jsonb_build_object('run', t.run, 'kind', t.kind,

@@ -57,7 +57,7 @@ pub(crate) fn claim(starts: &[Start], now: i64) -> Result<()> {
 /// What the run is to do; `None` when the job was removed since, or the run is no longer its.
 pub(crate) fn task(run: i64) -> Result<Option<Task>> {
     as_superuser(|| {
-        spi::json_again(
+        spi::json_by_index(
             "SELECT coalesce((
                SELECT jsonb_build_object('job', d.id, 'name', d.name, 'commands', to_jsonb(d.commands),
                         'statement_timeout', d.statement_timeout, 'lock_timeout', d.lock_timeout)

@@ -28,7 +28,7 @@ pub(crate) fn finish(outcomes: &[Outcome], now: i64) -> Result<Vec<Ended>> {
         return Ok(Vec::new());
     }
     let jobs: Vec<i64> = outcomes.iter().map(|outcome| outcome.job).collect();
-    let found: Vec<Found> = spi::json_again(
+    let found: Vec<Found> = spi::json_by_index(
         concat!(
             "SELECT coalesce(jsonb_agg(jsonb_build_object('job', s.job_id, 'state', ",
             state!(),
@@ -85,7 +85,7 @@ pub(crate) fn recover(alive: &[i64], now: i64) -> Result<Vec<Ended>> {
         run: i64,
         started: Option<i64>,
     }
-    let running: Vec<Running> = spi::json_again(
+    let running: Vec<Running> = spi::json_by_index(
         concat!(
             "SELECT coalesce(jsonb_agg(jsonb_build_object('job', s.job_id, 'run', s.running_run,
                'started', ",
@@ -243,20 +243,20 @@ fn described(ending: &Ending) -> (&'static str, Option<String>, Option<String>) 
     }
 }
 
-/// Removes jobs that ran their once, and what is left of those removed before.
+/// Removes jobs that ran their once, and what is left of those removed before. Somebody who holds
+/// a definition is not waited for: it goes when he has let go.
 pub(super) fn remove(jobs: Vec<i64>) -> Result<()> {
     if jobs.is_empty() {
         return Ok(());
     }
-    let _gone: i64 = spi::json_again(
-        // Somebody who holds the definition is not waited for: it goes with the next look.
+    let _gone: i64 = spi::json_by_index(
         "WITH free AS (SELECT id FROM pgopt.job_definitions WHERE id = ANY ($1) AND once FOR UPDATE SKIP LOCKED),
          done AS (DELETE FROM pgopt.job_definitions AS d USING free WHERE d.id = free.id RETURNING d.id),
+         kept AS (SELECT d.id FROM pgopt.job_definitions AS d
+                   WHERE d.id = ANY ($1) AND d.id NOT IN (SELECT id FROM done)),
+         held AS (UPDATE pgopt.job_states AS s SET over = true FROM kept WHERE s.job_id = kept.id),
          gone AS (DELETE FROM pgopt.job_states AS s
-            WHERE s.job_id = ANY ($1)
-              AND (s.job_id IN (SELECT id FROM done)
-                   OR NOT EXISTS (SELECT FROM pgopt.job_definitions AS d WHERE d.id = s.job_id))
-           RETURNING 1)
+            WHERE s.job_id = ANY ($1) AND s.job_id NOT IN (SELECT id FROM kept) RETURNING 1)
          SELECT to_jsonb(count(*)) FROM gone",
         true,
         &[jobs.into()],

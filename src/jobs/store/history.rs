@@ -38,8 +38,8 @@ pub(crate) fn trim_history(now: i64) -> Result<()> {
 
 fn trim(is_needed: &'static str, delete: &'static str, bound: i64) -> Result<()> {
     // A look first: a deletion takes a transaction identifier even if it finds nothing.
-    if spi::json_again::<bool>(is_needed, false, &[bound.into()])? {
-        let _gone: i64 = spi::json_again(delete, true, &[bound.into(), MOST.into()])?;
+    if spi::json_by_index::<bool>(is_needed, false, &[bound.into()])? {
+        let _gone: i64 = spi::json_by_index(delete, true, &[bound.into(), MOST.into()])?;
     }
     Ok(())
 }

@@ -182,7 +182,7 @@ fn wanted(room: usize, round: &Round) -> usize {
 
 fn read(now: i64, room: usize, round: &Round, all: bool) -> Result<Overview> {
     let limit = i64::try_from(wanted(room, round)).unwrap_or(i64::MAX);
-    spi::json_again(
+    spi::json_by_index(
         DUE,
         false,
         &[
@@ -334,7 +334,6 @@ impl Found {
         Due {
             job: self.definition.id,
             name: self.definition.name.clone(),
-            owner: self.definition.owner(),
             attempt,
             requested: self.state.requested_run.is_some(),
         }

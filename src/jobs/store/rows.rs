@@ -154,7 +154,7 @@ pub(super) fn write_states(states: &[(i64, State)]) -> Result<()> {
 /// Runs a statement that writes the records in `$1`.
 pub(super) fn write<T: Serialize>(sql: &'static str, records: &[T]) -> Result<()> {
     let records = JsonB(serde_json::to_value(records).map_err(unreadable)?);
-    let _count: i64 = spi::json_again(sql, true, &[records.into()])?;
+    let _count: i64 = spi::json_by_index(sql, true, &[records.into()])?;
     Ok(())
 }
 

@@ -38,6 +38,8 @@ pub(crate) enum Ending {
     Failed = 3,
     /// Ended by `statement_timeout`, which has the same SQLSTATE as a user's cancel.
     TimedOut = 4,
+    /// Its process was gone without a word.
+    Lost = 5,
 }
 
 /// See the head of this file.
@@ -137,6 +139,7 @@ impl Slot {
             1 => Ending::Succeeded,
             2 => Ending::Skipped,
             4 => Ending::TimedOut,
+            5 => Ending::Lost,
             _ => Ending::Failed,
         }
     }
