@@ -103,11 +103,11 @@ skips() {
     # Each is refreshed once, so that there is something to compare with.
     sleep 15
     worker=$(process worker)
-    value 'INSERT INTO bench.figures SELECT $$skips before$$, sum(skipped) FROM pgopt.matview_status' >/dev/null
+    note 'skips before' '(SELECT sum(skipped) FROM pgopt.matview_status)'
     before=$(cpu "$worker")
     sleep "$SKIP_SECONDS"
     note 'processor time of the worker' "$(cpu "$worker") - $before"
-    value 'INSERT INTO bench.figures SELECT $$skips after$$, sum(skipped) FROM pgopt.matview_status' >/dev/null
+    note 'skips after' '(SELECT sum(skipped) FROM pgopt.matview_status)'
     value 'SELECT count(pgopt.refresh_stop(view)) FROM pgopt.matview_status WHERE job IS NOT NULL' >/dev/null
 }
 

@@ -77,6 +77,7 @@ same 'all is as it was' "$before" "$(indexes)"
 no_jobs 'after the undoing'
 
 # What replaces another, what has partitions or an odd name, what is on an expression.
+# shellcheck disable=SC2016 # a name, for nobody to expand
 for part in '(status, id' 'shop.parts ' 'do$pgopt$llar' 'lower(note)'; do
     id=$(apply "$part")
     becomes "$part: it is built, and used" 'succeeded ' "SELECT state || ' ' || coalesce(sqlstate || ' ' || message, '') FROM pgopt.applied WHERE id = $id" 30
