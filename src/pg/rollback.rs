@@ -48,6 +48,32 @@ pub(crate) fn rolled_back<T>(
     }
 }
 
+/// Runs `work` in a subtransaction: an error it raises undoes what it did, and comes back as a
+/// value.
+pub(crate) fn all_or_nothing<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let mut subtransaction = Subtransaction::begin();
+    let outcome = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
+        .catch_others(|cause| match Error::try_from_caught(&cause) {
+            Some(error) => Ok(Err(error)),
+            None => Err(Box::new(cause)),
+        })
+        .execute();
+    match outcome {
+        Ok(Ok(value)) => {
+            subtransaction.release();
+            Ok(value)
+        }
+        Ok(Err(error)) => {
+            subtransaction.roll_back();
+            Err(error)
+        }
+        Err(cause) => {
+            subtransaction.roll_back();
+            cause.rethrow()
+        }
+    }
+}
+
 impl Surroundings {
     fn enter(&self) -> Result<()> {
         for (name, value) in &self.settings {
@@ -96,6 +122,16 @@ impl Subtransaction {
             pg_sys::BeginInternalSubTransaction(std::ptr::null());
             pg_sys::CurrentMemoryContext = state.context;
             state
+        }
+    }
+
+    fn release(&mut self) {
+        // SAFETY: as in `roll_back`.
+        unsafe {
+            pg_sys::CurrentMemoryContext = self.context;
+            pg_sys::ReleaseCurrentSubTransaction();
+            pg_sys::CurrentMemoryContext = self.context;
+            pg_sys::CurrentResourceOwner = self.owner;
         }
     }
 
