@@ -57,9 +57,11 @@ pub(crate) fn attempt<T>(work: impl FnOnce() -> Result<T>) -> std::result::Resul
         // SAFETY: nothing of the failed work is in use any more; without a transaction this does
         // nothing.
         unsafe {
+            disable_all_timeouts(false);
+            pg_sys::QueryCancelPending = 0;
             pg_sys::AbortCurrentTransaction();
             pg_sys::PortalErrorCleanup();
-            // The log and the client, if any, were told by whoever caught it.
+            // The log is told by whoever called.
             pg_sys::FlushErrorState();
         }
     }
@@ -74,11 +76,16 @@ pub(crate) fn transaction<T>(work: impl FnOnce() -> Result<T>) -> std::result::R
         unsafe {
             pg_sys::SetCurrentStatementStartTimestamp();
             pg_sys::StartTransactionCommand();
+            // Background workers arm no timeout by themselves.
+            if pg_sys::StatementTimeout > 0 {
+                enable_timeout_after(STATEMENT_TIMEOUT, pg_sys::StatementTimeout);
+            }
             pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
         }
         let value = work()?;
         // SAFETY: as above.
         unsafe {
+            disable_all_timeouts(false);
             pg_sys::PopActiveSnapshot();
             pg_sys::CommitTransactionCommand();
             report_statistics();
@@ -97,6 +104,8 @@ fn report_statistics() {
 
 // Signal handlers, and what is called without the frame that the bindings put around it.
 unsafe extern "C-unwind" {
+    fn enable_timeout_after(timeout: i32, milliseconds: i32);
+    fn disable_all_timeouts(keep_indicators: bool);
     fn die(signal: i32);
     fn StatementCancelHandler(signal: i32);
     fn SignalHandlerForConfigReload(signal: i32);
@@ -108,6 +117,9 @@ unsafe extern "C-unwind" {
     #[cfg(feature = "pg18")]
     fn pqsignal_be(signal: i32, handler: Option<unsafe extern "C-unwind" fn(i32)>);
 }
+
+/// `STATEMENT_TIMEOUT` of `utils/timeout.h`, the same in all supported majors.
+const STATEMENT_TIMEOUT: i32 = 3;
 
 static CANCEL: Local<Cancel> = Local::new(Cancel::Command);
 

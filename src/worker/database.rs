@@ -43,7 +43,7 @@ pub extern "C-unwind" fn pgopt_worker(argument: pg_sys::Datum) {
         return;
     };
     // Two may be asked for when the first was slow to come.
-    if place.oid() == 0 || place.quiet_until.load(Relaxed) > clock::now() || !place.worker.begin() {
+    if place.oid() == 0 || place.is_quiet(clock::now()) || !place.worker.begin() {
         return;
     }
     PLACE.set(Some(argument.value()));
