@@ -80,6 +80,7 @@ pub(crate) unsafe fn concern(statement: *const pg_sys::PlannedStmt) -> Concern {
             | T_CreatedbStmt
             | T_AlterDatabaseStmt
             | T_CreateExtensionStmt
+            | T_DropStmt
             | T_TransactionStmt => look_at(node),
             _ => Concern::None,
         }
