@@ -165,6 +165,16 @@ becomes 'and the others wait for their turn' 5 "SELECT count(*) FROM pgopt.job_r
 value 'ALTER SYSTEM RESET pgopt.max_workers' >/dev/null
 reload
 
+# The maintenance window can be opened in an emergency.
+value "ALTER SYSTEM SET pgopt.maintenance_window = '$(date -u -d '+2 hours' +%H:%M)-$(date -u -d '+3 hours' +%H:%M)'" >/dev/null
+reload
+value "SELECT pgopt.schedule('in the window', '1 second', 'SELECT 1', maintenance_window => true, time_zone => 'UTC')" >/dev/null
+becomes 'a job waits for the window' t "SELECT next_run > now() + interval '1 hour' FROM pgopt.jobs WHERE name = 'in the window'"
+value "ALTER SYSTEM RESET pgopt.maintenance_window" >/dev/null
+reload
+becomes 'and does not when it was taken away' t "SELECT count(*) > 0 FROM pgopt.job_runs WHERE name = 'in the window' AND status = 'succeeded'"
+value "SELECT pgopt.unschedule('in the window')" >/dev/null
+
 # Switched off and on.
 run robot "SELECT pgopt.schedule('again', '1 second', 'INSERT INTO work.log (what) VALUES (''again'')')" >/dev/null
 becomes 'a job runs' t "SELECT count(*) > 0 FROM work.log WHERE what = 'again'"

@@ -228,8 +228,8 @@ pub(crate) fn is_alive(pid: i32) -> bool {
 
 /// Waits until somebody wakes this process or the time is over; ends with the postmaster. What was
 /// asked of it meanwhile (to end, to take part in a barrier) is done, and the configuration is
-/// read again if that was asked.
-pub(crate) fn wait(time: Duration) {
+/// read again if that was asked: then it returns true.
+pub(crate) fn wait(time: Duration) -> bool {
     const EVENTS: i32 =
         (pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH) as i32;
     let milliseconds = time.as_millis().clamp(1, 3_600_000) as std::ffi::c_long;
@@ -243,7 +243,7 @@ pub(crate) fn wait(time: Duration) {
         );
         pg_sys::ResetLatch(pg_sys::MyLatch);
     }
-    heed();
+    heed()
 }
 
 /// Sleeps for a moment within a command, which may be cancelled: then the error passes over the
@@ -262,18 +262,20 @@ pub(crate) fn nap(time: Duration) {
     }
 }
 
-/// Does what was asked of this process meanwhile.
-pub(crate) fn heed() {
+/// Does what was asked of this process meanwhile; whether the configuration was read again.
+pub(crate) fn heed() -> bool {
     // SAFETY: between two pieces of work, as the server's own processes do it.
     unsafe {
         if CANCEL.get() == Cancel::Transaction {
             pg_sys::QueryCancelPending = 0;
         }
         pgrx::check_for_interrupts!();
-        if pg_sys::ConfigReloadPending != 0 {
+        let asked = pg_sys::ConfigReloadPending != 0;
+        if asked {
             pg_sys::ConfigReloadPending = 0;
             pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
         }
+        asked
     }
 }
 

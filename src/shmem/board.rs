@@ -174,6 +174,14 @@ impl Board {
         }
     }
 
+    /// Asks for the workers of all databases that are known to have pgopt.
+    pub(crate) fn poke_all(&self) {
+        for place in self.databases.iter().filter(|place| place.oid() != 0) {
+            place.poked.store(1, Relaxed);
+            place.worker.wake();
+        }
+    }
+
     /// Asks the launcher to look which databases there are.
     pub(crate) fn ask_for_scan(&self) {
         self.rescan.store(1, Relaxed);

@@ -156,7 +156,10 @@ fn work(board: &'static Board, place: &'static Database) {
         };
         let wait = (until - clock::now()).clamp(1_000, LINGER);
         background::report_idle();
-        background::wait(Duration::from_micros(wait.unsigned_abs()));
+        if background::wait(Duration::from_micros(wait.unsigned_abs())) {
+            // When jobs are due depends on settings, too.
+            round.look_again();
+        }
     }
 }
 

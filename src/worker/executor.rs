@@ -80,7 +80,7 @@ fn may_begin(slot: &Slot) -> bool {
         match slot.state() {
             State::Go => return slot.step(State::Go, State::Running),
             State::Reserved if clock::now() - since < PATIENCE => {
-                background::wait(Duration::from_secs(1));
+                let _reloaded = background::wait(Duration::from_secs(1));
             }
             State::Reserved => {
                 slot.step(State::Reserved, State::Abandoned);
@@ -157,7 +157,7 @@ fn execute(task: &Task) -> std::result::Result<u64, Ended> {
     }
     let mut rows = 0;
     for (number, text) in task.commands.iter().enumerate() {
-        background::heed();
+        let _reloaded = background::heed();
         rows += execute_command(text).map_err(|mut ended| {
             if task.commands.len() > 1 {
                 let place = format!("command {} of {}", number + 1, task.commands.len());

@@ -60,7 +60,10 @@ pub extern "C-unwind" fn pgopt_launcher(_argument: pg_sys::Datum) {
     loop {
         let until = launcher.round();
         let wait = (until - clock::now()).clamp(1_000, NAP);
-        background::wait(Duration::from_micros(wait.unsigned_abs()));
+        if background::wait(Duration::from_micros(wait.unsigned_abs())) {
+            // When jobs are due depends on settings, too.
+            board.poke_all();
+        }
     }
 }
 

@@ -83,6 +83,12 @@ impl Round {
         (self.board.slots().iter()).filter(move |slot| slot.database() == database)
     }
 
+    /// Every job is to be looked at anew in the next round.
+    pub(super) fn look_again(&mut self) {
+        store::look_again();
+        self.next = 0;
+    }
+
     /// Does what is to be done at `now`.
     pub(super) fn run(&mut self, now: i64, poked: bool) -> std::result::Result<State, Failure> {
         if self.is_first {
@@ -157,7 +163,7 @@ impl Round {
         if !catalog::has_pgopt() {
             return Ok(None);
         }
-        if self.is_first || poked {
+        if self.is_first || poked || self.next == 0 {
             store::adopt(now)?;
         }
         let mut over = Vec::new();
