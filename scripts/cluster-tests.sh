@@ -10,6 +10,8 @@ set -euo pipefail
 PLACE_NAME="test-cluster"
 # Tests at a time: many of them wait most of the time for what a server does by itself.
 AT_ONCE=2
+# Those that load the machine themselves run alone, after the others.
+ALONE=" capture_load "
 
 clean_up() {
     local link
@@ -74,23 +76,36 @@ run_test() {
 
 # All tests, AT_ONCE of them side by side; prints how many passed and failed.
 run_tests() {
-    local name running=0 passed=0 failed=0
+    local name alone=()
+    RUNNING=0 PASSED=0 FAILED=0
     # So that all of them stay in this process group.
     set +m
     for name in "$@"; do
-        if [ "$running" -ge "$AT_ONCE" ]; then
-            if wait -n; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-            running=$((running - 1))
+        if [[ "$ALONE" == *" $name "* ]]; then
+            alone+=("$name")
+        else
+            run_beside "$AT_ONCE" "$name"
         fi
-        run_test "$name" &
-        running=$((running + 1))
     done
-    while [ "$running" -gt 0 ]; do
-        if wait -n; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-        running=$((running - 1))
+    for name in "${alone[@]}"; do run_beside 1 "$name"; done
+    await 0
+    say "$PASSED passed, $FAILED failed"
+    [ "$FAILED" -eq 0 ]
+}
+
+# run_beside MOST TEST: as soon as fewer than MOST are running.
+run_beside() {
+    await $(($1 - 1))
+    run_test "$2" &
+    RUNNING=$((RUNNING + 1))
+}
+
+# await MOST: until at most that many are running.
+await() {
+    while [ "$RUNNING" -gt "$1" ]; do
+        if wait -n; then PASSED=$((PASSED + 1)); else FAILED=$((FAILED + 1)); fi
+        RUNNING=$((RUNNING - 1))
     done
-    say "$passed passed, $failed failed"
-    [ "$failed" -eq 0 ]
 }
 
 install_quietly() {
