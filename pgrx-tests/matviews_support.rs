@@ -62,7 +62,9 @@ mod tests {
     /// In a statement of its own, which sees what the test did before.
     #[pgrx::pg_extern]
     fn matviews_precheck(job: i64) -> String {
-        crate::matviews::precheck(job).unwrap_or_default()
+        crate::matviews::Looks::default()
+            .precheck(job)
+            .unwrap_or_default()
     }
 }
 

@@ -7,7 +7,7 @@ use super::{store, views};
 use crate::error::{Error, Result};
 use crate::jobs::{self, note};
 use crate::pg::catalog::relation_kind;
-use crate::pg::log;
+use crate::pg::{log, refresh_view};
 
 /// Refreshes the view of a schedule, unless nothing has changed, and tells the job what came of
 /// it. A view that was dropped takes its schedule with it.
@@ -29,12 +29,31 @@ pub(super) fn run(id: i64) -> Result<String> {
         .hint("Restore the view as well, or remove the job with pgopt.unschedule()."));
     }
     if relation_kind(view) != Some(b'm') {
+        let owner = pg_sys::Oid::from(schedule.owner);
+        if !refresh_view::acts_for(owner, view) {
+            return Err(Error::new(
+                PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!(
+                    "must be a member of the role that scheduled refreshes of {}",
+                    schedule.name
+                ),
+            ));
+        }
+        if store::is_of_another_role(&schedule.name)? {
+            return Err(Error::new(
+                PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("materialized view {} was made anew by another role", schedule.name),
+            )
+            .detail("Its refreshes were scheduled by a role that is no member of the one that owns it now.")
+            .hint("Let its owner schedule refreshes of it, and remove the job with pgopt.unschedule()."));
+        }
         jobs::remove(schedule.job)?;
         store::forget_dropped()?;
         let reason = format!(
             "materialized view {} was dropped; its schedule is removed",
             schedule.name
         );
+        log::warning(reason.clone());
         note::skipped(reason.clone());
         return Ok(reason);
     }

@@ -3,7 +3,7 @@
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::method::{Wish, no_index};
-use super::observe::{Settings, look};
+use super::observe::{Patience, Settings, look};
 use super::store::{self, Schedule};
 use super::{unique, views};
 use crate::error::{Error, Result};
@@ -40,7 +40,7 @@ pub(super) struct Made {
 pub(super) fn refresh_every(view: pg_sys::Oid, wanted: Wanted) -> Result<Made> {
     views::check_refreshable(view)?;
     store::forget_dropped()?;
-    let seen = look(view, Settings::Own, None)?.ok_or_else(|| views::gone(view))?;
+    let seen = look(view, Settings::Own, Patience::Waits)?.ok_or_else(|| views::gone(view))?;
     let lacks_index = seen.facts.unique_index.is_none();
     let advice = match lacks_index {
         true => unique::advice(view)?,
