@@ -68,6 +68,25 @@ mod tests {
     }
 }
 
+/// What is said of a view that needs no refresh.
+pub(crate) const FRESH: &str = "nothing that it reads has changed";
+
+/// After `change`, the schedule's run refreshes for a reason that says `part`, and the next
+/// one finds nothing to do.
+#[track_caller]
+pub(crate) fn sees(id: &str, change: &str, part: &str) {
+    run(change);
+    assert_eq!(precheck(id), "", "{change}");
+    let said = tick(id);
+    assert!(said.contains(part), "{change}: {said}");
+    assert!(tick(id).starts_with(FRESH), "{change}: {}", tick(id));
+    assert!(
+        precheck(id).starts_with(FRESH),
+        "{change}: {}",
+        precheck(id)
+    );
+}
+
 /// What a command raises: `SQLSTATE|message|detail|hint`.
 pub(crate) fn raised(command: &str) -> String {
     value(&format!("SELECT mv.outcome($outcome${command}$outcome$)"))

@@ -110,7 +110,7 @@ RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'unique_index_for_wrapper';
 COMMENT ON FUNCTION pgopt.unique_index_for(regclass) IS
-'The command for a unique index with which a materialized view can be refreshed concurrently, by its query or else by its statistics; null if it cannot be told';
+'The command for a unique index with which a materialized view can be refreshed concurrently, if it follows from its query that no two rows have the same key; null if it does not';
 
 CREATE VIEW pgopt.matview_status WITH (security_barrier) AS
 SELECT c.oid::regclass AS view,

@@ -23,4 +23,6 @@ mod trust;
 mod unique;
 mod views;
 
+#[cfg(any(test, feature = "pg_test"))]
+pub(crate) use builtin::reads_text_search;
 pub(crate) use precheck::Looks;

@@ -126,7 +126,7 @@ const OF_TEXT_SEARCH: &[(u32, u32)] = &[
 ];
 
 /// Whether a built-in function reads configurations and dictionaries of text search.
-pub(super) fn reads_text_search(function: u32) -> bool {
+pub(crate) fn reads_text_search(function: u32) -> bool {
     within(OF_TEXT_SEARCH, function)
 }
 

@@ -95,7 +95,9 @@ pub(super) fn look(
 
 /// The file and the rows of `view` itself, as this session knows them now.
 pub(super) fn own(view: pg_sys::Oid) -> Result<Counts> {
-    rolled_back(&counters_of_now(), || as_superuser(|| own_counts(view)))
+    rolled_back(&counters_of_now(), || {
+        as_superuser(|| own_counts(view, true))
+    })
 }
 
 /// Counters as they are now, not as this transaction saw them first.
@@ -112,8 +114,9 @@ fn counters_of_now() -> Surroundings {
     }
 }
 
-fn own_counts(view: pg_sys::Oid) -> Result<Counts> {
-    json_again(include_str!("own.sql"), false, &[view.into()])
+/// `anew`: with what the command under way has done itself, as a command that writes sees it.
+fn own_counts(view: pg_sys::Oid, anew: bool) -> Result<Counts> {
+    json_again(include_str!("own.sql"), anew, &[view.into()])
 }
 
 fn facts(view: pg_sys::Oid, sources: &Sources, settings: Settings) -> Result<Facts> {
@@ -154,7 +157,7 @@ fn facts(view: pg_sys::Oid, sources: &Sources, settings: Settings) -> Result<Fac
         defaults: set.defaults,
         shapes,
         text_search,
-        own: own_counts(view)?,
+        own: own_counts(view, false)?,
         transaction: session::transaction(),
         populated: relations.populated,
         unique_index: relations.unique_index,

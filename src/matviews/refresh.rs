@@ -82,10 +82,7 @@ pub(super) fn fresh(state: &State) -> String {
 
 fn refused(view: pg_sys::Oid) -> Error {
     let advice = unique::advice(view).ok().flatten();
-    no_index(
-        &qualified_name(view).unwrap_or_default(),
-        advice.as_ref().map(|advice| advice.command.as_str()),
-    )
+    no_index(&qualified_name(view).unwrap_or_default(), advice.as_deref())
 }
 
 fn run(

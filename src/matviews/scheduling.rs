@@ -31,7 +31,7 @@ pub(super) struct Made {
     /// The job.
     pub(super) job: i64,
     /// A unique index that would be of use, if there is none.
-    pub(super) advice: Option<unique::Advice>,
+    pub(super) advice: Option<String>,
     /// Whether there is none.
     pub(super) lacks_index: bool,
 }
@@ -43,13 +43,13 @@ pub(super) fn refresh_every(view: pg_sys::Oid, wanted: Wanted) -> Result<Made> {
     let seen = look(view, Settings::Own, Patience::Waits)?.ok_or_else(|| views::gone(view))?;
     let lacks_index = seen.facts.unique_index.is_none();
     let advice = match lacks_index {
-        true => unique::advice(view)?,
+        // Never a reason not to schedule.
+        true => unique::advice(view).ok().flatten(),
         false => None,
     };
     let name = qualified_name(view).ok_or_else(|| views::gone(view))?;
     if lacks_index && wanted.wish == Wish::On {
-        let command = advice.as_ref().map(|advice| advice.command.as_str());
-        return Err(no_index(&name, command));
+        return Err(no_index(&name, advice.as_deref()));
     }
     let upstreams = views::upstream(view, &seen.facts.materialized_views())?;
     let job = match store::schedule_of(view)? {

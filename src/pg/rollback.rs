@@ -1,4 +1,4 @@
-//! Work in a subtransaction that is always rolled back.
+//! Work in a subtransaction that is always rolled back, or, for one use, always kept.
 //!
 //! The rollback undoes writes, settings, locks and the user id, whether the work succeeded or
 //! raised. This is the mechanism under the planning sandbox; what may run in it is decided above.
@@ -45,6 +45,28 @@ pub(crate) fn rolled_back<T>(
     match outcome {
         Ok(outcome) => outcome,
         Err(cause) => cause.rethrow(),
+    }
+}
+
+/// Runs `work` in a subtransaction of its own, which is kept; an error goes on up.
+pub(crate) fn nested<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let mut subtransaction = Subtransaction::begin();
+    let outcome = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
+        .catch_others(|cause| Err(Box::new(cause)))
+        .execute();
+    match outcome {
+        Ok(Ok(value)) => {
+            subtransaction.keep();
+            Ok(value)
+        }
+        Ok(Err(error)) => {
+            subtransaction.roll_back();
+            Err(error)
+        }
+        Err(cause) => {
+            subtransaction.roll_back();
+            cause.rethrow()
+        }
     }
 }
 
@@ -96,6 +118,16 @@ impl Subtransaction {
             pg_sys::BeginInternalSubTransaction(std::ptr::null());
             pg_sys::CurrentMemoryContext = state.context;
             state
+        }
+    }
+
+    fn keep(&mut self) {
+        // SAFETY: likewise.
+        unsafe {
+            pg_sys::CurrentMemoryContext = self.context;
+            pg_sys::ReleaseCurrentSubTransaction();
+            pg_sys::CurrentMemoryContext = self.context;
+            pg_sys::CurrentResourceOwner = self.owner;
         }
     }
 
