@@ -10,6 +10,7 @@ mod api;
 mod builtin;
 mod facts;
 mod fingerprint;
+mod links;
 mod method;
 mod observe;
 mod order;

@@ -3,7 +3,7 @@
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::refresh::{Done, Ending, refresh};
-use super::{store, views};
+use super::{links, store, views};
 use crate::error::{Error, Result};
 use crate::jobs::{self, note};
 use crate::pg::catalog::relation_kind;
@@ -69,7 +69,7 @@ pub(super) fn run(id: i64) -> Result<String> {
             note::remark(done.reason.clone());
             warn_of_overrun(schedule.job, &done)?;
             // Its query may read other views than when it was scheduled.
-            store::link(view)?;
+            links::link(view)?;
             Ok(done.reason)
         }
     }
@@ -90,7 +90,7 @@ pub(super) fn stop(view: pg_sys::Oid) -> Result<bool> {
 
 /// Says so when a refresh took longer than its interval; the job is slowed down then.
 fn warn_of_overrun(job: i64, done: &Done) -> Result<()> {
-    let Some(interval) = store::overrun(job)? else {
+    let Some(interval) = links::overrun(job)? else {
         return Ok(());
     };
     if done.duration > interval {

@@ -5,7 +5,7 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 use super::method::{Wish, no_index};
 use super::observe::{Patience, Settings, look};
 use super::store::{self, Schedule};
-use super::{unique, views};
+use super::{links, unique, views};
 use crate::error::{Error, Result};
 use crate::jobs::{self, NewJob};
 use crate::pg::catalog::qualified_name;
@@ -56,8 +56,8 @@ pub(super) fn refresh_every(view: pg_sys::Oid, wanted: Wanted) -> Result<Made> {
         Some(before) => change(&before, &name, &wanted)?,
         None => make(view, &name, &wanted)?,
     };
-    store::depends_on(view, &upstreams, seen.always.as_deref())?;
-    store::link(view)?;
+    links::depends_on(view, &upstreams, seen.always.as_deref())?;
+    links::link(view)?;
     Ok(Made {
         job,
         advice,
@@ -79,7 +79,7 @@ pub(super) fn job_of(view: pg_sys::Oid, upstreams: &[u32]) -> Result<i64> {
         job,
     };
     let made = make(view, &name, &wanted)?;
-    store::depends_on(view, upstreams, None)?;
+    links::depends_on(view, upstreams, None)?;
     Ok(made)
 }
 
@@ -120,7 +120,7 @@ fn change(before: &Schedule, name: &str, wanted: &Wanted) -> Result<i64> {
     }
     let mut job = wanted.job.clone();
     job.commands = vec![command(before.id)];
-    job.name = store::job_name(before.job)?;
+    job.name = links::job_name(before.job)?;
     jobs::replace(before.job, &job)?;
     store::change_schedule(before.id, wanted.wish, wanted.skip_unchanged)?;
     Ok(before.job)
