@@ -237,7 +237,6 @@ mod tests {
     #[pg_test]
     fn a_session_that_has_seen_no_advice_gets_it_computed() {
         prepare("ac3");
-        run("SET LOCAL pgopt.track = 'none'; SELECT pgopt.reset_statements()");
         work(&["* FROM ac3.t WHERE a = 5"]);
         crate::advisor::shown::forget();
         let error = error_of("SELECT pgopt.apply(1000000)");
@@ -404,7 +403,16 @@ mod tests {
         prepare("ac12");
         work(&["* FROM ac12.t WHERE a = 5"]);
         let id = apply_part("ac12", "(a)");
-        run("SELECT pgopt.reset_statements()");
+        // Only its own: other tests run beside this one.
+        run(
+            "SELECT pgopt.reset_statements(NULL, NULL, queryid) FROM pgopt.statements WHERE query LIKE '%ac12.t%' AND queryid IS NOT NULL",
+        );
+        assert_eq!(
+            number(
+                "SELECT count(*) FROM pgopt.statements WHERE query LIKE 'SELECT * FROM ac12.t%'"
+            ),
+            0
+        );
         play(&commands(id, "job_id")).expect("apply");
         let row = applied(id);
         assert_eq!(list(&row, "used_by").len(), 1, "{row}");

@@ -277,6 +277,29 @@ mod tests {
     }
 
     #[pg_test]
+    fn what_goes_wrong_with_one_action_does_not_end_the_worker() {
+        prepare("af13");
+        work(&["* FROM af13.t WHERE a = 5"]);
+        let id = apply_part("af13", "(a)");
+        let commands = commands(id, "job_id");
+        play(&commands[..2]).expect("check");
+        for broken in ["jsonb_set(plan, '{made,0,name}', '\"a.b.c.d.e\"')", "'{}'"] {
+            run(&format!(
+                "UPDATE pgopt.action_log SET plan = {broken} WHERE id = {id}"
+            ));
+            end(id, "job_id", false, true);
+            end(id, "job_id", false, false);
+            crate::actions::recover().expect("recover");
+        }
+        assert_eq!(
+            number(&format!(
+                "SELECT count(*) FROM pgopt.action_log WHERE id = {id} AND clean_up_job_id IS NULL"
+            )),
+            1
+        );
+    }
+
+    #[pg_test]
     fn jobs_of_others_are_none_of_our_business() {
         crate::actions::run_ended(-1, false, false).expect("nothing");
     }

@@ -72,6 +72,7 @@ contains 'index_recommendations advises on what the standby ran' "$(on_standby '
 same 'no advisory lock is left' 0 "$(on_standby "SELECT count(*) FROM (SELECT count(*) FROM pgopt.index_recommendations()) a; SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'" | tail -n 1)"
 contains 'status says that it is a standby' "$(on_standby 'SELECT * FROM pgopt.status()')" 'standby'
 contains 'the advice cannot be carried out there' "$(on_standby 'CREATE INDEX ON public.t (a)' || true)" 'read-only transaction'
+contains 'nor by pgopt.apply()' "$(on_standby 'SELECT pgopt.apply(1)' || true)" 'cannot change anything on a standby'
 
 contains 'a materialized view is not refreshed there' "$(on_standby "SELECT * FROM pgopt.refresh_now('public.mv')" || true)" 'cannot refresh materialized views during recovery'
 contains 'nor are all' "$(on_standby 'SELECT * FROM pgopt.refresh_all()' || true)" 'cannot refresh materialized views during recovery'

@@ -40,6 +40,7 @@ contains 'recommend_for works on the first call' "$(value "SELECT ddl FROM pgopt
 contains 'EXPLAIN sees a hypothetical index' "$(value "SELECT FROM pgopt.hypothetical_create('$INDEX'); EXPLAIN $QUERY")" "$SEEN"
 contains 'the view works on the first call' "$(value 'SELECT count(*) FROM pgopt.hypothetical_indexes')" '^0$'
 fails 'there is no observed workload' 55000 "shared_preload_libraries = 'pgopt'" postgres 'SELECT * FROM pgopt.index_recommendations()'
+fails 'nothing can be run in the background' 55000 'Add pgopt to shared_preload_libraries' postgres 'SELECT pgopt.apply(1)'
 sql postgres -c 'CREATE EXTENSION pg_stat_statements'
 fails 'pg_stat_statements is installed and not loaded' 55000 'shared_preload_libraries' postgres 'SELECT * FROM pgopt.index_recommendations()'
 contains 'status says that pg_stat_statements is not loaded' "$(value 'SELECT * FROM pgopt.status()')" 'observed workload\|off\|.*not loaded'

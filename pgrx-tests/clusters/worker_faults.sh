@@ -145,6 +145,24 @@ wait "$holder"
 becomes 'the schedule of a view dropped while its refresh waits goes' 0 "SELECT count(*) FROM pgopt.jobs WHERE name ~ 'locked_view'" 20
 goes_on 'views dropped'
 
+# Somebody locks what views read: their refreshes wait or fail, everything else goes on.
+sql postgres <<'SQL'
+CREATE TABLE locked AS SELECT 1 AS a;
+SELECT format('CREATE MATERIALIZED VIEW of_locked_%s AS SELECT count(*) FROM locked', n) FROM generate_series(1, 5) n \gexec
+SELECT pgopt.refresh_every(format('of_locked_%s', n)::regclass, '1 second') FROM generate_series(1, 5) n;
+SQL
+becomes 'they are refreshed, and then skipped' t "SELECT count(*) = 5 FROM pgopt.jobs WHERE name ~ 'of_locked' AND last_status = 'skipped'" 20
+(printf 'BEGIN; LOCK TABLE locked IN ACCESS EXCLUSIVE MODE;\n'; sleep 12; printf 'COMMIT;\n') |
+    "$PGBINDIR/psql" -XAtq -U postgres >/dev/null &
+holder=$!
+becomes 'the table is locked' t "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'locked'::regclass AND mode = 'AccessExclusiveLock' AND granted" 5
+sleep 1
+goes_on 'a locked table'
+same 'while it still is' t "$(value "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'locked'::regclass AND mode = 'AccessExclusiveLock' AND granted")"
+kill "$holder" 2>/dev/null || true
+wait "$holder" 2>/dev/null || true
+value "SELECT pgopt.refresh_stop(format('of_locked_%s', n)::regclass) FROM generate_series(1, 5) n" >/dev/null
+
 # The disk of temporary files is full.
 if [ "$(id -u)" -eq 0 ] && mkdir "$PLACE/small" && mount -t tmpfs -o size=2m tmpfs "$PLACE/small" 2>/dev/null; then
     chown "$OWNER:" "$PLACE/small"

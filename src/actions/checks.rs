@@ -4,7 +4,7 @@ use pgrx::datum::DatumWithOid;
 use pgrx::{PgSqlErrorCode, pg_sys};
 use serde::Deserialize;
 
-use super::commands::{names, way_of};
+use super::commands::{makes, names, way_of};
 use super::decide::{self, Old};
 use super::state::Task;
 use crate::advisor::applicable::Applicable;
@@ -173,13 +173,15 @@ pub(super) fn taken(name: &str) -> Error {
 
 /// Whether the builds of a task can begin now: there is room, and nothing would hold them up.
 pub(super) fn possible_now(plan: &Applicable, task: Task, caller: pg_sys::Oid) -> Result<()> {
-    let (way, _) = way_of(plan, task);
-    if way.builds.is_empty() {
+    if makes(plan, task).is_empty() {
         return Ok(());
     }
     let size = plan.size.filter(|_| task == Task::Apply).unwrap_or(0);
     room(u64::try_from(size).unwrap_or(0))?;
-    no_old_transactions(plan, caller)
+    match way_of(plan, task).builds.is_empty() {
+        true => Ok(()),
+        false => no_old_transactions(plan, caller),
+    }
 }
 
 fn room(size: u64) -> Result<()> {
@@ -260,7 +262,8 @@ const OLD_TRANSACTIONS: &str = "
     SELECT NULL, p.gid, p.owner, r.oid, extract(epoch FROM clock_timestamp() - p.prepared)::float8
       FROM pg_prepared_xacts p LEFT JOIN pg_roles r ON r.rolname = p.owner
      WHERE p.database = current_database()
-       AND EXISTS (SELECT FROM locker l WHERE l.virtualtransaction = '-1/' || p.transaction::text))
+       AND EXISTS (SELECT FROM locker l JOIN pg_locks x USING (virtualtransaction)
+                    WHERE l.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid' AND x.transactionid = p.transaction))
   SELECT coalesce(jsonb_agg(jsonb_build_object('pid', o.pid, 'gid', o.gid, 'role', coalesce(o.role, '?'),
            'age', CASE WHEN pg_has_role($3, o.role_id, 'USAGE') OR pg_has_role($3, 'pg_read_all_stats', 'USAGE') THEN o.age END)
            ORDER BY o.age DESC), '[]')

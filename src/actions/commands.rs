@@ -7,6 +7,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::ops::Range;
+
 use super::state::Task;
 use crate::advisor::applicable::{Applicable, Way};
 
@@ -70,11 +72,19 @@ pub(super) fn rest_name(id: i64, place: usize) -> String {
     format!("pgopt_rest_{id}_{place}")
 }
 
-/// The way that a task goes, and the place in [`names`] of the first index that it can build.
-pub(super) fn way_of(plan: &Applicable, task: Task) -> (&Way, usize) {
+/// The way that a task goes.
+pub(super) fn way_of(plan: &Applicable, task: Task) -> &Way {
     match task {
-        Task::Apply => (&plan.up, 0),
-        Task::Undo | Task::CleanUp => (&plan.down, plan.made.len()),
+        Task::Apply => &plan.up,
+        Task::Undo | Task::CleanUp => &plan.down,
+    }
+}
+
+/// The places in [`names`] of the indexes that a task makes.
+pub(super) fn makes(plan: &Applicable, task: Task) -> Range<usize> {
+    match task {
+        Task::Apply => 0..plan.made.len(),
+        Task::Undo | Task::CleanUp => plan.made.len()..plan.made.len() + plan.down.builds.len(),
     }
 }
 
@@ -90,15 +100,15 @@ pub(super) fn blocks_writers(steps: &[String]) -> bool {
 }
 
 fn way(id: i64, plan: &Applicable, task: Task) -> Vec<String> {
-    let (way, first) = way_of(plan, task);
+    let (way, makes) = (way_of(plan, task), makes(plan, task));
     let mut commands = vec![PATIENTLY.to_owned(), call("action_check", id, task)];
-    for (place, name) in names(plan).into_iter().enumerate().skip(first) {
-        if way.builds.iter().any(|build| build == name) {
+    for (place, name) in names(plan).into_iter().enumerate() {
+        if makes.contains(&place) && way.builds.iter().any(|build| build == name) {
             let rest = rest_of(id, place, name);
             commands.push(format!("DROP INDEX CONCURRENTLY IF EXISTS {rest}"));
         }
     }
-    let mut built = way.builds.is_empty();
+    let mut built = makes.is_empty();
     for step in &way.steps {
         if !built && step.starts_with("DROP INDEX") {
             commands.push(call("action_built", id, task));

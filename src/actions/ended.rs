@@ -8,9 +8,23 @@ use super::log::{self, Action};
 use super::rests;
 use super::state::{State, Task};
 use crate::error::Result;
+use crate::pg::log::warning;
+use crate::pg::rollback::all_or_nothing;
 
 /// A run of `job` has ended and its outcome was recorded. Jobs of others are left alone.
+///
+/// What goes wrong here never keeps the worker from its other jobs: [`recover`] tries again.
 pub(crate) fn run_ended(job: i64, succeeded: bool, will_retry: bool) -> Result<()> {
+    let outcome = all_or_nothing(|| end(job, succeeded, will_retry));
+    if let Err(error) = outcome {
+        warning(format!(
+            "pgopt could not look after the action of job {job}: {error}"
+        ));
+    }
+    Ok(())
+}
+
+fn end(job: i64, succeeded: bool, will_retry: bool) -> Result<()> {
     let Some((action, task)) = log::of_job(job)? else {
         return Ok(());
     };

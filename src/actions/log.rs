@@ -91,8 +91,7 @@ pub(super) fn insert(id: i64, job: i64, plan: &Applicable, progress: &Progress) 
 /// The action of that number, for those who have the privileges of its owner; others are told
 /// that there is none.
 pub(super) fn get(id: i64) -> Result<Action> {
-    let found = find("a.id = $1", id)?;
-    found
+    find(id)?
         .filter(|action| roles::has_privileges_of(pg_sys::Oid::from(action.owner)))
         .ok_or_else(|| {
             Error::invalid_parameter(format!("there is no action {id}"))
@@ -100,30 +99,30 @@ pub(super) fn get(id: i64) -> Result<Action> {
         })
 }
 
-/// The action that a job works for, and what the job is for.
+/// The action that a job works for, and what the job is for. Asked by the worker for every run of
+/// every job: a user's transaction that has the row locked is not waited for.
 pub(super) fn of_job(job: i64) -> Result<Option<(Action, Task)>> {
-    let Some(action) = find("$1 IN (a.job_id, a.undo_job_id, a.clean_up_job_id)", job)? else {
-        return Ok(None);
-    };
-    let task: Task = as_superuser(|| {
-        spi::json(
-            "SELECT to_jsonb(CASE $1 WHEN job_id THEN 'apply' WHEN undo_job_id THEN 'undo' ELSE 'clean up' END)
-               FROM pgopt.action_log WHERE id = $2",
-            &[DatumWithOid::from(job), DatumWithOid::from(action.id)],
+    as_superuser(|| {
+        spi::json_again(
+            "SELECT coalesce((SELECT jsonb_build_array(jsonb_build_object('id', a.id, 'owner', a.owner::oid::bigint,
+                                       'state', a.state, 'plan', a.plan, 'progress', a.progress),
+                                     CASE $1 WHEN a.job_id THEN 'apply' WHEN a.undo_job_id THEN 'undo' ELSE 'clean up' END)
+                                FROM pgopt.action_log AS a
+                               WHERE a.job_id = $1 OR a.undo_job_id = $1 OR a.clean_up_job_id = $1
+                                 FOR UPDATE NOWAIT), 'null')",
+            true,
+            &[DatumWithOid::from(job)],
         )
-    })?;
-    Ok(Some((action, task)))
+    })
 }
 
-fn find(condition: &str, number: i64) -> Result<Option<Action>> {
+fn find(id: i64) -> Result<Option<Action>> {
     as_superuser(|| {
         spi::json(
-            &format!(
-                "SELECT coalesce((SELECT jsonb_build_object('id', a.id, 'owner', a.owner::oid::bigint, 'state', a.state,
-                                         'plan', a.plan, 'progress', a.progress)
-                                    FROM pgopt.action_log AS a WHERE {condition}), 'null')"
-            ),
-            &[DatumWithOid::from(number)],
+            "SELECT coalesce((SELECT jsonb_build_object('id', a.id, 'owner', a.owner::oid::bigint, 'state', a.state,
+                                     'plan', a.plan, 'progress', a.progress)
+                                FROM pgopt.action_log AS a WHERE a.id = $1), 'null')",
+            &[DatumWithOid::from(id)],
         )
     })
 }

@@ -4,7 +4,7 @@ use pgrx::PgSqlErrorCode;
 use serde_json::json;
 
 use super::checks::{self, Found};
-use super::commands::{names, way_of};
+use super::commands::{makes, names, way_of};
 use super::log::{self, Action};
 use super::outcome;
 use super::rests;
@@ -27,13 +27,7 @@ pub(super) fn check(id: i64, task: Task) -> Result<()> {
     claim_names(&mut action, task)?;
     let found = checks::found_of(&action.plan)?;
     check_dropped(&action, &found, task)?;
-    let (way, _) = way_of(&action.plan, task);
-    let all = names(&action.plan);
-    let is_there = |name: &String| {
-        (found.iter())
-            .any(|found| all.get(found.place).is_some_and(|known| *known == name) && found.valid)
-    };
-    if !way.builds.iter().all(is_there) {
+    if missing(&action, task, &found).is_some() {
         checks::possible_now(&action.plan, task, roles::current_user())?;
         action.progress.build_began = Some(clock::now());
     }
@@ -49,24 +43,28 @@ pub(super) fn check(id: i64, task: Task) -> Result<()> {
     log::change(id, changes)
 }
 
+/// The first index that the task makes and that is not there, or INVALID.
+fn missing<'a>(action: &'a Action, task: Task, found: &[Found]) -> Option<&'a str> {
+    let all = names(&action.plan);
+    let place = makes(&action.plan, task)
+        .find(|place| !(found.iter()).any(|found| found.place == *place && found.valid))?;
+    all.get(place).copied()
+}
+
 /// Makes sure that what has the names of the indexes to be built is the action's own or nothing,
 /// and no INVALID one.
 fn claim_names(action: &mut Action, task: Task) -> Result<()> {
     let all = names(&action.plan);
-    let (way, first) = way_of(&action.plan, task);
+    let (way, makes) = (way_of(&action.plan, task), makes(&action.plan, task));
     let own = match task {
         Task::Apply => action.progress.owns_names,
         Task::Undo | Task::CleanUp => action.progress.owns_former_names,
-    };
-    let last = match task {
-        Task::Apply => action.plan.made.len(),
-        Task::Undo | Task::CleanUp => all.len(),
     };
     for found in checks::found_of(&action.plan)? {
         let Some(name) = all.get(found.place).copied() else {
             continue;
         };
-        if !(first..last).contains(&found.place) {
+        if !makes.contains(&found.place) {
             continue;
         }
         let known = own
@@ -133,16 +131,10 @@ fn measure_before(action: &mut Action) -> Result<()> {
 /// After the builds: whether they succeeded. What comes next may drop what they replace.
 pub(super) fn built(id: i64, task: Task) -> Result<()> {
     let mut action = for_task(id, task)?;
-    let (way, _) = way_of(&action.plan, task);
-    let all = names(&action.plan);
     let found = checks::found_of(&action.plan)?;
-    let advised = (action.plan.made.first().map(|made| &made.name)).filter(|_| task == Task::Apply);
-    for name in way.builds.iter().chain(advised) {
-        let place = all.iter().position(|known| *known == name);
-        if !(found.iter()).any(|found| Some(found.place) == place && found.valid) {
-            return Err(not_ready(format!("index {name} was not built"))
-                .detail("It is not there, or INVALID: perhaps a partition was added meanwhile."));
-        }
+    if let Some(name) = missing(&action, task, &found) {
+        return Err(not_ready(format!("index {name} was not built"))
+            .detail("It is not there, or INVALID: perhaps a partition was added meanwhile."));
     }
     let Some(began) = action.progress.build_began.take() else {
         return Ok(());

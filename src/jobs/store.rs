@@ -1,8 +1,8 @@
 //! What the database's worker does with jobs, and what an executor reads: called inside a
 //! transaction, as a superuser.
 //!
-//! The worker is the only writer of states and of the log. Order in a round: [`finish`],
-//! [`plan`], [`claim`], in one transaction; [`adopt`] first when it begins and after each poke.
+//! The worker is the only writer of states and of the log. Order in a round: [`finish()`],
+//! [`plan()`], [`claim()`], in one transaction; [`adopt()`] first when it begins and after each poke.
 
 mod adopt;
 mod claim;
@@ -26,9 +26,6 @@ use super::decide::State;
 #[derive(Debug, Clone)]
 pub(crate) struct Due {
     pub(crate) job: i64,
-    pub(crate) name: String,
-    /// From 1.
-    pub(crate) attempt: i32,
     /// Whether a user asked for this run.
     pub(crate) requested: bool,
 }
@@ -102,7 +99,6 @@ pub(crate) enum Ending {
 /// What an executor is to do.
 #[derive(Debug, Clone, serde::Deserialize)]
 pub(crate) struct Task {
-    pub(crate) job: i64,
     pub(crate) name: String,
     pub(crate) commands: Vec<String>,
     pub(crate) statement_timeout: Option<i32>,

@@ -1,4 +1,4 @@
-//! Work in a subtransaction that is always rolled back, or, for one use, always kept.
+//! Work in a subtransaction that is always rolled back.
 //!
 //! The rollback undoes writes, settings, locks and the user id, whether the work succeeded or
 //! raised. This is the mechanism under the planning sandbox; what may run in it is decided above.
@@ -48,7 +48,33 @@ pub(crate) fn rolled_back<T>(
     }
 }
 
-/// Runs `work` in a subtransaction of its own, which is kept; an error goes on up.
+/// Runs `work` in a subtransaction: an error it raises undoes what it did, and comes back as a
+/// value.
+pub(crate) fn all_or_nothing<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let mut subtransaction = Subtransaction::begin();
+    let outcome = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
+        .catch_others(|cause| match Error::try_from_caught(&cause) {
+            Some(error) => Ok(Err(error)),
+            None => Err(Box::new(cause)),
+        })
+        .execute();
+    match outcome {
+        Ok(Ok(value)) => {
+            subtransaction.release();
+            Ok(value)
+        }
+        Ok(Err(error)) => {
+            subtransaction.roll_back();
+            Err(error)
+        }
+        Err(cause) => {
+            subtransaction.roll_back();
+            cause.rethrow()
+        }
+    }
+}
+
+/// The same, but an error goes on up as it was raised.
 pub(crate) fn nested<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     let mut subtransaction = Subtransaction::begin();
     let outcome = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
@@ -56,7 +82,7 @@ pub(crate) fn nested<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
         .execute();
     match outcome {
         Ok(Ok(value)) => {
-            subtransaction.keep();
+            subtransaction.release();
             Ok(value)
         }
         Ok(Err(error)) => {
@@ -121,8 +147,8 @@ impl Subtransaction {
         }
     }
 
-    fn keep(&mut self) {
-        // SAFETY: likewise.
+    fn release(&mut self) {
+        // SAFETY: as in `roll_back`.
         unsafe {
             pg_sys::CurrentMemoryContext = self.context;
             pg_sys::ReleaseCurrentSubTransaction();

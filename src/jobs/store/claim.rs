@@ -59,7 +59,7 @@ pub(crate) fn task(run: i64) -> Result<Option<Task>> {
     as_superuser(|| {
         spi::json_by_index(
             "SELECT coalesce((
-               SELECT jsonb_build_object('job', d.id, 'name', d.name, 'commands', to_jsonb(d.commands),
+               SELECT jsonb_build_object('name', d.name, 'commands', to_jsonb(d.commands),
                         'statement_timeout', d.statement_timeout, 'lock_timeout', d.lock_timeout)
                  FROM pgopt.job_states AS s JOIN pgopt.job_definitions AS d ON d.id = s.job_id
                 WHERE s.running_run = $1), 'null')",

@@ -244,7 +244,7 @@ impl Round {
                     self.fail_owner(&found, after, now);
                     return Ok(());
                 }
-                let due = found.due(claimed.attempt);
+                let due = found.due();
                 let reason = match due.requested {
                     true => None,
                     false => precheck(&due)?,
@@ -330,11 +330,9 @@ fn end(policy: &decide::Policy, claimed: &State, now: i64, kind: Kind) -> decide
 }
 
 impl Found {
-    fn due(&self, attempt: i32) -> Due {
+    fn due(&self) -> Due {
         Due {
             job: self.definition.id,
-            name: self.definition.name.clone(),
-            attempt,
             requested: self.state.requested_run.is_some(),
         }
     }
