@@ -62,8 +62,29 @@ mod tests {
     /// In a statement of its own, which sees what the test did before.
     #[pgrx::pg_extern]
     fn matviews_precheck(job: i64) -> String {
-        crate::matviews::precheck(job).unwrap_or_default()
+        crate::matviews::Looks::default()
+            .precheck(job)
+            .unwrap_or_default()
     }
+}
+
+/// What is said of a view that needs no refresh.
+pub(crate) const FRESH: &str = "nothing that it reads has changed";
+
+/// After `change`, the schedule's run refreshes for a reason that says `part`, and the next
+/// one finds nothing to do.
+#[track_caller]
+pub(crate) fn sees(id: &str, change: &str, part: &str) {
+    run(change);
+    assert_eq!(precheck(id), "", "{change}");
+    let said = tick(id);
+    assert!(said.contains(part), "{change}: {said}");
+    assert!(tick(id).starts_with(FRESH), "{change}: {}", tick(id));
+    assert!(
+        precheck(id).starts_with(FRESH),
+        "{change}: {}",
+        precheck(id)
+    );
 }
 
 /// What a command raises: `SQLSTATE|message|detail|hint`.

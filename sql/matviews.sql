@@ -9,6 +9,7 @@ CREATE TABLE pgopt.matview_schedules (
     job_id bigint NOT NULL UNIQUE REFERENCES pgopt.job_definitions (id) ON DELETE CASCADE,
     "concurrently" text NOT NULL CHECK ("concurrently" IN ('auto', 'on', 'off')),
     skip_unchanged boolean NOT NULL,
+    linked bigint[] NOT NULL DEFAULT '{}',
     UNIQUE (view, place));
 COMMENT ON TABLE pgopt.matview_schedules IS 'Materialized views that jobs refresh; pgopt.matview_status shows them';
 COMMENT ON COLUMN pgopt.matview_schedules.id IS 'Key; the job''s command names it';
@@ -19,6 +20,7 @@ COMMENT ON COLUMN pgopt.matview_schedules.job_id IS 'The job that refreshes it';
 COMMENT ON COLUMN pgopt.matview_schedules.concurrently IS 'auto, on or off';
 COMMENT ON COLUMN pgopt.matview_schedules.skip_unchanged IS 'Whether it is left alone while nothing that it reads has changed';
 COMMENT ON SEQUENCE pgopt.matview_schedules_id_seq IS 'Keys of schedules of materialized views';
+COMMENT ON COLUMN pgopt.matview_schedules.linked IS 'The jobs that its job waits for as they refresh what the view reads; others are the user''s';
 SELECT pg_catalog.pg_extension_config_dump('pgopt.matview_schedules', '');
 SELECT pg_catalog.pg_extension_config_dump('pgopt.matview_schedules_id_seq', '');
 
@@ -108,7 +110,7 @@ RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'unique_index_for_wrapper';
 COMMENT ON FUNCTION pgopt.unique_index_for(regclass) IS
-'The command for a unique index with which a materialized view can be refreshed concurrently, by its query or else by its statistics; null if it cannot be told';
+'The command for a unique index with which a materialized view can be refreshed concurrently, if it follows from its query that no two rows have the same key; null if it does not';
 
 CREATE VIEW pgopt.matview_status WITH (security_barrier) AS
 SELECT c.oid::regclass AS view,
@@ -135,7 +137,8 @@ SELECT c.oid::regclass AS view,
                      FROM pg_catalog.pg_control_system() AS o, pg_catalog.pg_database AS d, pg_catalog.pg_extension AS e
                     WHERE d.datname = current_database() AND e.extname = 'pgopt') AS here(place)
        LEFT JOIN pgopt.matview_schedules AS m
-              ON CASE WHEN m.place = here.place THEN m.view = c.oid
+              ON CASE WHEN m.place = here.place AND EXISTS (SELECT FROM pg_catalog.pg_class AS o WHERE o.oid = m.view)
+                      THEN m.view = c.oid
                       ELSE m.view_name = format('%I.%I', n.nspname, c.relname) END
        LEFT JOIN pgopt.job_definitions AS j ON j.id = m.job_id
        LEFT JOIN pgopt.job_states AS t ON t.job_id = m.job_id

@@ -146,6 +146,14 @@ mod index_definitions_tests;
 mod matviews_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/matviews_changes.rs"]
+mod matviews_changes_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/matviews_schedules.rs"]
+mod matviews_schedules_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/matviews_sources.rs"]
 mod matviews_sources_tests;
 

@@ -3,18 +3,20 @@
 //! *Observe*: what a view reads comes from its rewritten query, and whether that changed from the
 //! server's own counters. *Decide*: pure files say whether the counters can tell (`trust`), what
 //! differs (`fingerprint`), how (`method`) and in which order (`order`) views are refreshed.
-//! *Apply*: a job per view runs `pgopt.refresh_scheduled`; the worker asks [`precheck()`] first.
+//! *Apply*: a job per view runs `pgopt.refresh_scheduled`; the worker asks [`Looks`] first.
 
 mod all;
 mod api;
 mod builtin;
 mod facts;
 mod fingerprint;
+mod links;
 mod method;
 mod observe;
 mod order;
 mod precheck;
 mod refresh;
+mod rest;
 mod scheduled;
 mod scheduling;
 mod store;
@@ -22,4 +24,6 @@ mod trust;
 mod unique;
 mod views;
 
-pub(crate) use precheck::precheck;
+#[cfg(any(test, feature = "pg_test"))]
+pub(crate) use builtin::reads_text_search;
+pub(crate) use precheck::Looks;

@@ -47,6 +47,7 @@ pub(crate) mod ports;
 pub(crate) mod predicate;
 pub(crate) mod preload;
 pub(crate) mod reach;
+pub(crate) mod reader_locks;
 pub(crate) mod refresh_view;
 pub(crate) mod relation_facts;
 pub(crate) mod roles;

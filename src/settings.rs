@@ -7,11 +7,13 @@ use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 mod actions;
 mod capture;
 mod jobs;
+mod matviews;
 mod worker;
 
 pub(crate) use actions::*;
 pub(crate) use capture::*;
 pub(crate) use jobs::*;
+pub(crate) use matviews::*;
 pub(crate) use worker::max_workers;
 
 /// The most that `pgopt.max_workers` can be.
@@ -74,6 +76,7 @@ pub(crate) fn define() {
     actions::define();
     capture::define();
     jobs::define();
+    matviews::define();
     worker::define();
     reserve_prefix();
 }

@@ -65,6 +65,37 @@ contains 'reading is no change' "$(tick)" '^nothing'
 change 'BEGIN; INSERT INTO shop.sales VALUES (3000, 1, 1000); ROLLBACK'
 contains 'a transaction that was rolled back is counted all the same' "$(tick)" '1 inserted rows; concurrently'
 
+# Refreshes by hand: of other rows, or of none.
+sees 'a refresh by hand' '^it was refreshed by other means' 'REFRESH MATERIALIZED VIEW shop.by_shop'
+{ printf 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1;\n'; sleep 2; printf 'REFRESH MATERIALIZED VIEW shop.by_shop; COMMIT;\n'; } | sql clerk >/dev/null &
+sleep 0.7
+change 'UPDATE shop.sales SET amount = amount + 1 WHERE id = 900'
+tick >/dev/null
+wait $!
+contains 'one of an older snapshot is seen' "$(tick)" '^it was refreshed by other means'
+same 'and mended' "$(value 'SELECT sum(amount) FROM shop.big')" "$(value 'SELECT sum(total) FROM shop.by_shop')"
+contains 'once' "$(tick)" '^nothing'
+
+# Sessions that are not idle keep their counts to themselves.
+sql clerk -c "DO 'BEGIN FOR i IN 1..10 LOOP INSERT INTO shop.sales VALUES (10000 + i, 1, 1000); COMMIT; PERFORM pg_sleep(0.4); END LOOP; END'" >/dev/null &
+sleep 1
+tick >/dev/null
+sleep 0.5
+contains 'a loop that commits is not slept through' "$(tick)" 'may have changes that are not counted yet'
+wait $!
+tick >/dev/null
+contains 'after it there is nothing to do' "$(tick)" '^nothing'
+sql clerk -c 'CREATE TEMP TABLE x (a int)' -c 'INSERT INTO x VALUES (1)' -c 'INSERT INTO shop.sales VALUES (20000, 1, 1000)' -c BEGIN -c 'SELECT pg_sleep(4)' -c COMMIT >/dev/null &
+sleep 1
+tick >/dev/null
+sleep 0.5
+late=$(tick)
+contains 'nor a change whose session went on at once' "$late" 'not counted yet|inserted'
+same 'its row is there' "$(value 'SELECT sum(amount) FROM shop.big')" "$(value 'SELECT sum(total) FROM shop.by_shop')"
+wait $!
+tick >/dev/null
+contains 'then it rests' "$(tick)" '^nothing'
+
 # Counters that are reset, also when they come to the same numbers again.
 run clerk "CREATE TABLE shop.few (a int); CREATE MATERIALIZED VIEW shop.of_few AS SELECT count(*) FROM shop.few" >/dev/null
 change 'INSERT INTO shop.few VALUES (1)'
@@ -75,6 +106,15 @@ run postgres "SELECT pg_stat_reset_single_table_counters('shop.few'::regclass)" 
 change 'INSERT INTO shop.few VALUES (2)'
 same 'the counter is what it was' 1 "$(value "SELECT pg_stat_get_tuples_inserted('shop.few'::regclass)")"
 contains 'a reset of one table is seen' "$(run clerk "SELECT pgopt.refresh_scheduled($few)")" 'counters were restarted'
+# Emptied where it is, by the transaction that has made its file and refreshed the view.
+run clerk "SELECT pgopt.refresh_scheduled($few)" >/dev/null
+sql clerk -c BEGIN -c 'TRUNCATE shop.few' -c 'INSERT INTO shop.few VALUES (1), (2)' -c "SELECT FROM pgopt.refresh_now('shop.of_few')" \
+    -c 'TRUNCATE shop.few' -c COMMIT >/dev/null
+contains 'a table emptied in its own transaction is seen' "$(run clerk "SELECT pgopt.refresh_scheduled($few)")" 'changes of its own'
+same 'its rows are gone' 0 "$(value 'SELECT count FROM shop.of_few')"
+change 'INSERT INTO shop.few VALUES (2)'
+same 'rows of several refreshes do not add up' '1 1 1' "$(sql clerk -c "SELECT rows FROM pgopt.refresh_now('shop.of_few')" \
+    -c "SELECT rows FROM pgopt.refresh_now('shop.of_few')" -c "SELECT rows FROM pgopt.refresh_now('shop.of_few')" | paste -sd' ')"
 run postgres 'SELECT pg_stat_reset()' >/dev/null
 contains 'a reset of all is seen' "$(tick)" 'counters were restarted'
 contains 'once' "$(tick)" '^nothing'
@@ -128,17 +168,22 @@ run clerk "SELECT pgopt.refresh_stop('shop.slow')" >/dev/null
 # A session that holds a view's lock holds nobody up, neither the worker nor who looks at the status.
 { sql clerk -c 'BEGIN; LOCK shop.sales IN ACCESS EXCLUSIVE MODE; REFRESH MATERIALIZED VIEW shop.clock' -c 'SELECT pg_sleep(6)' >/dev/null; } &
 sleep 1
-clock=$(value "$(runs_of 'refresh shop.total' skipped)")
+ended="SELECT count(*) FROM pgopt.job_runs WHERE name = 'refresh shop.total' AND status IN ('skipped', 'succeeded')"
+clock=$(value "$ended")
 began=$(date +%s%N)
 value 'SELECT count(*) FROM pgopt.matview_status' >/dev/null
 same 'the status is there at once' t "$([ $((($(date +%s%N) - began) / 1000000)) -lt 1000 ] && echo t)"
-becomes 'other views go on' t "SELECT ($(runs_of 'refresh shop.total' skipped)) > $clock" 5
+becomes 'other views go on' t "SELECT ($ended) > $clock" 5
 wait
 
 # Dropped, and made anew.
 run clerk 'DROP MATERIALIZED VIEW shop.clock; CREATE MATERIALIZED VIEW shop.clock AS SELECT 1 AS a' >/dev/null
+becomes 'a view made anew is refreshed on' t "SELECT last_refresh IS NOT NULL FROM pgopt.matview_status WHERE view = 'shop.clock'::regclass" 30
+run clerk 'DROP MATERIALIZED VIEW shop.clock' >/dev/null
 becomes 'the schedule of a dropped view goes' 0 "SELECT count(*) FROM pgopt.jobs WHERE name = 'refresh shop.clock'" 30
 contains 'its last run says why' "$(value "SELECT message FROM pgopt.job_runs WHERE name = 'refresh shop.clock' ORDER BY run DESC LIMIT 1")" 'was dropped; its schedule is removed'
+contains 'and so does the log' "$(as_owner cat "$LOG")" 'WARNING:  materialized view shop.clock was dropped; its schedule is removed'
+run clerk 'CREATE MATERIALIZED VIEW shop.clock AS SELECT 1 AS a' >/dev/null
 same 'another view of that name is another view' 'unknown|' "$(value "SELECT state, schedule FROM pgopt.matview_status WHERE view = 'shop.clock'::regclass")"
 
 # All of them, in order.
@@ -172,6 +217,16 @@ same 'schedules are restored' 'shop.after_data,shop.by_shop,shop.pieces,shop.ren
 same 'restored schedules run' 't' "$(in_database other "SELECT bool_and(pgopt.refresh_scheduled(id) ~ 'not known|has changed') FROM pgopt.matview_schedules WHERE view_name IN ('shop.pieces', 'shop.after_data', 'shop.renamed')")"
 in_database other "DELETE FROM pgopt.matview_states; UPDATE pgopt.matview_schedules SET place = 'elsewhere', view_name = 'shop.nowhere' WHERE view_name = 'shop.renamed'"
 fails 'a view that was not restored is missed, and its schedule stays' 42P01 'shop.nowhere does not exist' postgres "SELECT pgopt.refresh_scheduled($few)" -d other
+
+# A copy of a database has its files, and counters that begin anew.
+"$PGBINDIR/createdb" -U postgres source
+in_database source "CREATE EXTENSION pgopt; CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 100); CREATE MATERIALIZED VIEW v AS SELECT sum(a) FROM t; SELECT pgopt.refresh_every('v', '100 years')" >/dev/null 2>&1
+in_database source 'SELECT pgopt.refresh_scheduled(1)' >/dev/null
+contains 'nothing is to be done in the source' "$(in_database source 'SELECT pgopt.refresh_scheduled(1)')" '^nothing'
+until_true 15 "$PGBINDIR/createdb" -U postgres -T source copied
+in_database copied 'INSERT INTO t SELECT generate_series(1001, 1100)'
+lacks 'a copy is refreshed' "$(in_database copied 'SELECT pgopt.refresh_scheduled(1)')" '^nothing'
+same 'with its own rows' 110100 "$(in_database copied 'TABLE v')"
 
 # Without the library at server start.
 configure "shared_preload_libraries = ''"

@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys;
 
-use super::{order, scheduling, store, views};
+use super::{links, order, scheduling, store, views};
 use crate::error::Result;
 use crate::jobs;
 use crate::pg::roles;
@@ -32,7 +32,7 @@ pub(super) fn refresh_all() -> Result<Vec<Asked>> {
         let above: Vec<u32> = order::upstream(view, &reads).into_iter().collect();
         let view = pg_sys::Oid::from(view);
         let job = scheduling::job_of(view, &above)?;
-        store::link(view)?;
+        links::link(view)?;
         asked.push((view, position, job));
     }
     (asked.into_iter())

@@ -64,11 +64,7 @@ fn tell_of_index(view: pg_sys::Oid, made: &Made) {
         "refreshes of {name} will block its readers, as it has no unique index for CONCURRENTLY"
     );
     let hint = match &made.advice {
-        Some(advice) if advice.certain => format!("Create one: {}", advice.command),
-        Some(advice) => format!(
-            "If the values of this column are always different, create one: {}",
-            advice.command
-        ),
+        Some(command) => format!("Create one: {command}"),
         None => "Create a unique index on columns that tell its rows apart.".to_owned(),
     };
     ErrorReport::new(
@@ -169,8 +165,5 @@ fn refresh_all() -> std::result::Result<
 fn unique_index_for(view: Option<pg_sys::Oid>) -> std::result::Result<Option<String>, ErrorReport> {
     let view = view.ok_or_else(|| is_null("view"))?;
     // Seen in a view of many rows, of which none may fail because another session has a lock.
-    Ok(unique::advice(view)
-        .ok()
-        .flatten()
-        .map(|advice| advice.command))
+    Ok(unique::advice(view).ok().flatten())
 }

@@ -5,7 +5,8 @@
 /// The first OID that is not fixed by the server's own catalogs (`FirstUnpinnedObjectId`).
 pub(super) const FIRST_NOT_BUILT_IN: u32 = 12_000;
 
-/// Settings that the functions below depend on.
+/// Settings that results may depend on, immutable functions or not: the text of a `float8`, or a
+/// function in C that is called immutable.
 pub(super) const SETTINGS: [&str; 11] = [
     "bytea_output",
     "DateStyle",
@@ -112,6 +113,22 @@ const OF_ANY_TYPE: &[(u32, u32)] = &[
     (3835, 3835),
     (4232, 4232),
 ];
+
+/// Ranges of functions that read how text search is configured, immutable ones among them.
+const OF_TEXT_SEARCH: &[(u32, u32)] = &[
+    // ts_lexize, ts_headline, to_tsvector and the like, text @@ text, of JSON.
+    (3723, 3723),
+    (3743, 3755),
+    (3760, 3761),
+    (4201, 4217),
+    (5001, 5001),
+    (5006, 5010),
+];
+
+/// Whether a built-in function reads configurations and dictionaries of text search.
+pub(crate) fn reads_text_search(function: u32) -> bool {
+    within(OF_TEXT_SEARCH, function)
+}
 
 /// Whether a stable built-in function depends on nothing but its arguments and [`SETTINGS`].
 pub(super) fn depends_on_settings_only(function: u32) -> bool {

@@ -1,7 +1,5 @@
--- Functions and enums that a materialized view's query uses, and the settings that they depend
--- on, as one value.
--- $1 functions, $2 types whose values are written as text, $3 names of settings, $4 their values,
--- $5 the role whose settings a session of its own would have, or null for this session's.
+-- Functions and enums that a materialized view's query uses, as one value.
+-- $1 functions, $2 types whose values are written as text.
 WITH RECURSIVE types(oid) AS (
     SELECT t.oid::oid FROM unnest($2::int8[]) AS t(oid)
     UNION
@@ -28,12 +26,6 @@ WITH RECURSIVE types(oid) AS (
     SELECT part.oid FROM pg_aggregate AS a CROSS JOIN unnest(ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn,
                a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn]::oid[]) AS part(oid)
      WHERE a.aggfnoid::oid IN (SELECT n.oid FROM named AS n WHERE n.oid >= 12000) AND part.oid <> 0
-), foretold(name, value) AS (
-    -- What a role has of its own is in the values if it is this session's, and not if it is another's.
-    SELECT n.name, CASE WHEN $5::oid IS NULL OR NOT EXISTS (
-               SELECT FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS c(entry)
-                WHERE s.setrole IN (10, $5::oid) AND lower(split_part(c.entry, '=', 1)) = lower(n.name)) THEN n.value END
-      FROM unnest($3::text[], $4::text[]) AS n(name, value)
 )
 SELECT jsonb_build_object(
     'functions', (
@@ -44,6 +36,5 @@ SELECT jsonb_build_object(
          WHERE p.oid >= 12000 OR p.provolatile <> 'i'),
     'enums', (
         SELECT coalesce(jsonb_object_agg(e.oid::text, e.labels), '{}')
-          FROM (SELECT v.enumtypid, hashtextextended(string_agg(v.enumlabel, ',' ORDER BY v.enumsortorder), 0)::text
-                  FROM pg_enum AS v WHERE v.enumtypid IN (SELECT t.oid FROM types AS t) GROUP BY 1) AS e(oid, labels)),
-    'settings', (SELECT jsonb_object_agg(s.name, s.value) FROM foretold AS s))
+          FROM (SELECT v.enumtypid, hashtextextended(jsonb_agg(v.enumlabel ORDER BY v.enumsortorder)::text, 0)::text
+                  FROM pg_enum AS v WHERE v.enumtypid IN (SELECT t.oid FROM types AS t) GROUP BY 1) AS e(oid, labels)))

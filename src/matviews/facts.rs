@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::fingerprint::{Counts, Fingerprint};
-use super::trust::depends_on_settings;
 
 /// Everything that decides whether and how a view is refreshed.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -24,6 +23,16 @@ pub(super) struct Facts {
     /// Settings that results may depend on, as the refreshing session has them; null for one that
     /// cannot be foretold here.
     pub(super) settings: BTreeMap<String, Option<String>>,
+    /// A hash of what `ALTER ROLE` and `ALTER DATABASE` set.
+    pub(super) defaults: String,
+    /// A hash of the columns of tables and types.
+    pub(super) shapes: String,
+    /// A hash of how text search is configured, if it is used.
+    pub(super) text_search: String,
+    /// The view's own file and rows.
+    pub(super) own: Counts,
+    /// The transaction that it is looked at in, if it has changed anything.
+    pub(super) transaction: Option<u64>,
     /// Whether the view has rows at all.
     pub(super) populated: bool,
     /// An index that `CONCURRENTLY` can use.
@@ -77,12 +86,6 @@ pub(super) struct Function {
 impl Facts {
     /// What to compare with next time.
     pub(super) fn fingerprint(&self, tree: &str) -> Fingerprint {
-        let settings = match depends_on_settings(self) {
-            true => (self.settings.iter())
-                .map(|(name, value)| (name.clone(), value.clone().unwrap_or_default()))
-                .collect(),
-            false => BTreeMap::new(),
-        };
         Fingerprint {
             tree: tree.to_owned(),
             functions: (self.functions.iter())
@@ -95,7 +98,14 @@ impl Facts {
                 .map(|relation| (relation.oid, relation.counts()))
                 .collect(),
             epoch: self.epoch.clone(),
-            settings,
+            settings: (self.settings.iter())
+                .map(|(name, value)| (name.clone(), value.clone().unwrap_or_default()))
+                .collect(),
+            defaults: self.defaults.clone(),
+            shapes: self.shapes.clone(),
+            text_search: self.text_search.clone(),
+            own: self.own,
+            transaction: self.transaction,
         }
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Everything that would change if the result of the view's query changed; kept as JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Fingerprint {
     /// A hash of the rewritten query.
     pub(super) tree: String,
@@ -18,8 +19,20 @@ pub(super) struct Fingerprint {
     pub(super) relations: BTreeMap<u32, Counts>,
     /// When the server started and its counters began.
     pub(super) epoch: String,
-    /// Settings that the query depends on.
+    /// Settings that results may depend on.
     pub(super) settings: BTreeMap<String, String>,
+    /// A hash of what `ALTER ROLE` and `ALTER DATABASE` set: what settings will be in another
+    /// session is not known if it differs. No change in itself.
+    pub(super) defaults: String,
+    /// A hash of the columns of the tables and composite types, and of the values of enums.
+    pub(super) shapes: String,
+    /// A hash of how text search is configured, if it is used.
+    pub(super) text_search: String,
+    /// The view's own file and rows, as the refresh left them.
+    pub(super) own: Counts,
+    /// The transaction that the view was refreshed in, if it had changed anything before: a
+    /// table that is emptied in the transaction that made its file keeps that file.
+    pub(super) transaction: Option<u64>,
 }
 
 /// What tells whether a table's rows changed.
@@ -47,6 +60,12 @@ pub(super) fn difference(
     if before.epoch != now.epoch {
         return Some("the server or its counters were restarted".to_owned());
     }
+    if before.own != now.own {
+        return Some("it was refreshed by other means, or rewritten".to_owned());
+    }
+    if before.transaction.is_some() && before.transaction != now.transaction {
+        return Some("it was refreshed in a transaction with changes of its own".to_owned());
+    }
     if before.tree != now.tree {
         return Some("its query changed".to_owned());
     }
@@ -55,6 +74,12 @@ pub(super) fn difference(
     }
     if before.enums != now.enums {
         return Some("the values of an enum type changed".to_owned());
+    }
+    if before.shapes != now.shapes {
+        return Some("the columns of a table, or a type, changed".to_owned());
+    }
+    if before.text_search != now.text_search {
+        return Some("the configuration of text search changed".to_owned());
     }
     if let Some((setting, _)) =
         (now.settings.iter()).find(|(setting, value)| before.settings.get(*setting) != Some(value))
@@ -201,6 +226,50 @@ mod tests {
         assert!(told(&Fingerprint::default(), &with("UTC")).is_some());
         assert!(told(&with("UTC"), &Fingerprint::default()).is_some());
         assert_eq!(told(&with("UTC"), &with("UTC")), None);
+    }
+
+    #[test]
+    fn a_refresh_by_hand_is_a_change() {
+        let by_hand = |own: Counts| Fingerprint { own, ..one(OLD) };
+        for own in [
+            Counts { file: 2, ..OLD },
+            Counts { deleted: 3, ..OLD },
+            Counts { inserted: 9, ..OLD },
+        ] {
+            assert!(told(&by_hand(OLD), &by_hand(own)).is_some());
+        }
+        assert_eq!(told(&by_hand(OLD), &by_hand(OLD)), None);
+    }
+
+    #[test]
+    fn what_was_seen_in_a_transaction_with_changes_holds_in_it_only() {
+        let of = |transaction| Fingerprint {
+            transaction,
+            ..one(OLD)
+        };
+        assert!(told(&of(Some(7)), &of(None)).is_some());
+        assert!(told(&of(Some(7)), &of(Some(8))).is_some());
+        assert_eq!(told(&of(Some(7)), &of(Some(7))), None);
+        assert_eq!(told(&of(None), &of(Some(8))), None);
+    }
+
+    #[test]
+    fn what_a_row_consists_of_and_words_are_changes() {
+        let shapes = Fingerprint {
+            shapes: "1".to_owned(),
+            ..one(OLD)
+        };
+        let words = Fingerprint {
+            text_search: "1".to_owned(),
+            ..one(OLD)
+        };
+        let defaults = Fingerprint {
+            defaults: "1".to_owned(),
+            ..one(OLD)
+        };
+        assert!(told(&one(OLD), &shapes).is_some());
+        assert!(told(&one(OLD), &words).is_some());
+        assert_eq!(told(&one(OLD), &defaults), None);
     }
 
     #[test]

@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 
 use pgrx::pg_sys;
 
-use super::builtin::{FIRST_NOT_BUILT_IN, SETTINGS, makes_text_of_any_type};
+use super::builtin::{FIRST_NOT_BUILT_IN, SETTINGS, makes_text_of_any_type, reads_text_search};
 use super::facts::{Facts, Function, Relation};
+use super::fingerprint::Counts;
 use super::trust;
 use crate::error::Result;
 use crate::pg::elevated::as_superuser;
 use crate::pg::rollback::{Surroundings, rolled_back};
-use crate::pg::session;
 use crate::pg::spi::json_again;
 use crate::pg::view_sources::{self, Sources};
+use crate::pg::{reader_locks, roles, session};
 
-/// Built-in types whose text depends on nothing: bool, bytea, "char", name, int8, int2, int4, text,
-/// oid, json, float4, float8, char, varchar, numeric, uuid, jsonb.
-const PLAIN_TYPES: [u32; 17] = [
-    16, 17, 18, 19, 20, 21, 23, 25, 26, 114, 700, 701, 1042, 1043, 1700, 2950, 3802,
+/// Built-in types whose text depends on nothing: bool, "char", name, int8, int2, int4, text, oid,
+/// json, char, varchar, numeric, uuid, jsonb.
+const PLAIN_TYPES: [u32; 14] = [
+    16, 18, 19, 20, 21, 23, 25, 26, 114, 1042, 1043, 1700, 2950, 3802,
 ];
 
 /// A look at a view and all that it reads.
@@ -39,6 +40,15 @@ pub(super) enum Settings {
     Of(pg_sys::Oid),
 }
 
+/// Whether locks are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// As any command waits.
+    Waits,
+    /// Not at all.
+    None,
+}
+
 #[derive(serde::Deserialize)]
 struct Relations {
     relations: Vec<Relation>,
@@ -52,33 +62,25 @@ struct Relations {
 struct Code {
     functions: Vec<Function>,
     enums: BTreeMap<u32, String>,
-    settings: BTreeMap<String, Option<String>>,
 }
 
-/// Looks at `view`; `None` when it is no materialized view (any more). Locks are waited for no
-/// longer than `lock_timeout` (milliseconds), and are gone when it returns; counters are read as
-/// they are now, not as this transaction saw them first.
+#[derive(serde::Deserialize)]
+struct Set {
+    settings: BTreeMap<String, Option<String>>,
+    defaults: String,
+}
+
+/// Looks at `view`; `None` when it is no materialized view (any more), or when a lock is not to be
+/// had at once and patience is none. Locks are gone when it returns.
 pub(super) fn look(
     view: pg_sys::Oid,
     settings: Settings,
-    lock_timeout: Option<i32>,
+    patience: Patience,
 ) -> Result<Option<Look>> {
-    let mut surroundings = Surroundings {
-        role: None,
-        settings: vec![
-            ("stats_fetch_consistency".to_owned(), "none".to_owned()),
-            // Planning our queries anew takes longer than running them.
-            (
-                "plan_cache_mode".to_owned(),
-                "force_generic_plan".to_owned(),
-            ),
-        ],
-    };
-    if let Some(milliseconds) = lock_timeout {
-        let setting = ("lock_timeout".to_owned(), milliseconds.to_string());
-        surroundings.settings.push(setting);
-    }
-    rolled_back(&surroundings, || {
+    rolled_back(&counters_of_now(), || {
+        if patience == Patience::None && !reader_locks::at_hand(view) {
+            return Ok(None);
+        }
         let Some(sources) = view_sources::sources(view, makes_text_of_any_type) else {
             return Ok(None);
         };
@@ -91,30 +93,72 @@ pub(super) fn look(
     })
 }
 
+/// The file and the rows of `view` itself, as this session knows them now.
+pub(super) fn own(view: pg_sys::Oid) -> Result<Counts> {
+    rolled_back(&counters_of_now(), || {
+        as_superuser(|| own_counts(view, true))
+    })
+}
+
+/// Counters as they are now, not as this transaction saw them first.
+fn counters_of_now() -> Surroundings {
+    Surroundings {
+        role: None,
+        settings: [
+            ("stats_fetch_consistency", "none"),
+            // Planning our queries anew takes longer than running them.
+            ("plan_cache_mode", "force_generic_plan"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec(),
+    }
+}
+
+/// `anew`: with what the command under way has done itself, as a command that writes sees it.
+fn own_counts(view: pg_sys::Oid, anew: bool) -> Result<Counts> {
+    json_again(include_str!("own.sql"), anew, &[view.into()])
+}
+
 fn facts(view: pg_sys::Oid, sources: &Sources, settings: Settings) -> Result<Facts> {
+    let read: Vec<i64> = (sources.relations.iter())
+        .map(|relation| i64::from(relation.oid))
+        .collect();
     let relations: Relations = json_again(
         include_str!("relations.sql"),
         false,
         &[
             view.into(),
-            (sources.relations.iter())
-                .map(|relation| i64::from(relation.oid))
-                .collect::<Vec<_>>()
-                .into(),
+            read.clone().into(),
             (sources.relations.iter())
                 .map(|relation| relation.inherited)
                 .collect::<Vec<_>>()
                 .into(),
         ],
     )?;
-    let code = code(sources, settings)?;
+    let code = code(sources)?;
+    let set = set(settings)?;
+    let types: Vec<i64> = sources.types.iter().map(|&of| i64::from(of)).collect();
+    let shapes = json_again(
+        include_str!("shapes.sql"),
+        false,
+        &[read.into(), types.into()],
+    )?;
+    let text_search = match sources.functions.iter().any(|&f| reads_text_search(f)) {
+        true => json_again(include_str!("text_search.sql"), false, &[])?,
+        false => String::new(),
+    };
     Ok(Facts {
         relations: relations.relations,
         functions: code.functions,
         enums: code.enums,
         counted: relations.counted,
         epoch: relations.epoch,
-        settings: code.settings,
+        settings: set.settings,
+        defaults: set.defaults,
+        shapes,
+        text_search,
+        own: own_counts(view, false)?,
+        transaction: session::transaction(),
         populated: relations.populated,
         unique_index: relations.unique_index,
     })
@@ -122,7 +166,7 @@ fn facts(view: pg_sys::Oid, sources: &Sources, settings: Settings) -> Result<Fac
 
 /// Most queries call nothing but what is built in and immutable, about which nothing has to be
 /// asked.
-fn code(sources: &Sources, settings: Settings) -> Result<Code> {
+fn code(sources: &Sources) -> Result<Code> {
     let functions: Vec<i64> = (sources.functions.iter())
         .filter(|&&function| {
             function >= FIRST_NOT_BUILT_IN || !view_sources::is_immutable(function)
@@ -136,19 +180,26 @@ fn code(sources: &Sources, settings: Settings) -> Result<Code> {
     if functions.is_empty() && types.is_empty() {
         return Ok(Code::default());
     }
-    let (role, value): (_, fn(&str) -> Option<String>) = match settings {
-        Settings::Own => (None, session::setting),
-        Settings::Of(role) => (Some(role), session::setting_at_start),
-    };
     json_again(
         include_str!("code.sql"),
         false,
+        &[functions.into(), types.into()],
+    )
+}
+
+fn set(settings: Settings) -> Result<Set> {
+    let (role, is_own, value): (_, _, fn(&str) -> Option<String>) = match settings {
+        Settings::Own => (roles::session_user(), true, session::setting),
+        Settings::Of(role) => (role, false, session::setting_at_start),
+    };
+    json_again(
+        include_str!("settings.sql"),
+        false,
         &[
-            functions.into(),
-            types.into(),
             SETTINGS.map(str::to_owned).to_vec().into(),
             SETTINGS.map(value).to_vec().into(),
             role.into(),
+            is_own.into(),
         ],
     )
 }

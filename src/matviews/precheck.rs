@@ -3,30 +3,52 @@
 use pgrx::pg_sys;
 
 use super::fingerprint::difference;
-use super::observe::{Settings, look};
+use super::observe::{Patience, Settings, look};
 use super::refresh::fresh;
-use super::store;
-use super::views::BRIEFLY;
+use super::{rest, store};
 use crate::error::Result;
+use crate::pg::clock;
 use crate::pg::rollback::{Surroundings, rolled_back};
 
-/// Why the run of a job that is due is not needed; `None` when it is, when it cannot be told
-/// here, and for jobs that refresh nothing.
-///
-/// Works as a superuser and waits for nobody: what cannot be had at once is left to the run.
-///
-/// What goes wrong here is left to the run as well, which reports it in its own name: one view
-/// never keeps the other jobs from being planned.
-pub(crate) fn precheck(job: i64) -> Option<String> {
-    let seen = rolled_back(&Surroundings::default(), || consider(job)).ok()??;
-    let done = match &seen.verdict {
-        Verdict::Renamed => store::settle(),
-        Verdict::Stale(change) => store::stale(seen.view, change),
-        Verdict::Fresh(reason) => store::skipped(seen.view, reason),
-    };
-    match (done, seen.verdict) {
-        (Ok(()), Verdict::Fresh(reason)) => Some(reason),
-        _ => None,
+/// A view that reads more tables than that is looked at by its run: each costs the worker, which
+/// all jobs wait for, about 0.1 ms.
+const MOST_RELATIONS: usize = 100;
+/// The longest that looks take in one of the worker's transactions, in microseconds; the rest is
+/// left to the runs.
+const BUDGET: i64 = 250_000;
+
+/// The looks of one of the worker's transactions.
+#[derive(Default)]
+pub(crate) struct Looks {
+    /// The time that they took, in microseconds.
+    spent: i64,
+}
+
+impl Looks {
+    /// Why the run of a job that is due is not needed; `None` when it is, when it cannot be told
+    /// here, and for jobs that refresh nothing.
+    ///
+    /// Works as a superuser and waits for nobody: what cannot be had at once is left to the run.
+    ///
+    /// What goes wrong here is left to the run as well, which reports it in its own name: one view
+    /// never keeps the other jobs from being planned.
+    pub(crate) fn precheck(&mut self, job: i64) -> Option<String> {
+        if self.spent >= BUDGET {
+            return None;
+        }
+        let began = clock::now();
+        let seen = rolled_back(&Surroundings::default(), || consider(job));
+        self.spent = self.spent.saturating_add((clock::now() - began).max(0));
+        let seen = seen.ok()??;
+        let done = match &seen.verdict {
+            Verdict::Renamed => store::settle(),
+            Verdict::Stale(change) => store::stale(seen.view, change),
+            Verdict::Fresh(reason) => store::skipped(seen.view, reason),
+        };
+        match (done, seen.verdict) {
+            (Ok(()), Verdict::Fresh(reason)) => Some(reason),
+            _ => None,
+        }
     }
 }
 
@@ -58,8 +80,11 @@ fn consider(job: i64) -> Result<Option<Seen>> {
     let (Some(before), true) = (&state.fingerprint, schedule.skip_unchanged) else {
         return Ok(None);
     };
+    if before.relations.len() > MOST_RELATIONS {
+        return Ok(None);
+    }
     let owner = Settings::Of(pg_sys::Oid::from(schedule.owner));
-    let Some(look) = look(view, owner, Some(BRIEFLY))? else {
+    let Some(look) = look(view, owner, Patience::None)? else {
         return Ok(None);
     };
     if look.always.is_some() || !look.facts.populated {
@@ -70,7 +95,12 @@ fn consider(job: i64) -> Result<Option<Seen>> {
     let settings = std::mem::replace(&mut now.settings, before.settings.clone());
     match difference(before, &now, &|oid| look.facts.name_of(oid)) {
         Some(change) if !state.is_stale => seen(Verdict::Stale(change)),
-        None if settings == before.settings => seen(Verdict::Fresh(fresh(&state))),
+        None if settings == before.settings && now.defaults == before.defaults => {
+            match rest::reason_against(view, &state)? {
+                Some(_) => Ok(None),
+                None => seen(Verdict::Fresh(fresh(&state))),
+            }
+        }
         _ => Ok(None),
     }
 }

@@ -4,9 +4,9 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::fingerprint::{Fingerprint, difference};
 use super::method::{Method, Wish, no_index};
-use super::observe::{Look, Settings, look};
+use super::observe::{self, Look, Patience, Settings, look};
 use super::store::{self, Refreshed, State};
-use super::{unique, views};
+use super::{rest, unique, views};
 use crate::error::{Error, Result};
 use crate::pg::catalog::qualified_name;
 use crate::pg::{clock, refresh_view};
@@ -37,10 +37,13 @@ pub(super) enum Ending {
 /// has.
 pub(super) fn refresh(view: pg_sys::Oid, wish: Wish, skip_unchanged: bool) -> Result<Ending> {
     views::check_refreshable(view)?;
-    let seen = look(view, Settings::Own, None)?.ok_or_else(|| views::gone(view))?;
+    let seen = look(view, Settings::Own, Patience::Waits)?.ok_or_else(|| views::gone(view))?;
     let state = store::state(view)?;
     let now = seen.facts.fingerprint(&seen.tree);
-    let why = why_refresh(&seen, &state, &now);
+    let why = match (why_refresh(&seen, &state, &now), skip_unchanged) {
+        (None, true) => rest::reason_against(view, &state)?,
+        (why, _) => why,
+    };
     let reason = match (why, skip_unchanged) {
         (Some(reason), _) => reason,
         (None, true) => {
@@ -52,7 +55,7 @@ pub(super) fn refresh(view: pg_sys::Oid, wish: Wish, skip_unchanged: bool) -> Re
     };
     let method = (wish.method(seen.facts.populated, seen.facts.unique_index.is_some()))
         .map_or_else(|| Err(refused(view)), Ok)?;
-    run(view, &seen, &now, method, reason).map(Ending::Refreshed)
+    run(view, &seen, now, method, reason).map(Ending::Refreshed)
 }
 
 /// Why a view has to be refreshed; `None` when nothing has changed.
@@ -79,16 +82,13 @@ pub(super) fn fresh(state: &State) -> String {
 
 fn refused(view: pg_sys::Oid) -> Error {
     let advice = unique::advice(view).ok().flatten();
-    no_index(
-        &qualified_name(view).unwrap_or_default(),
-        advice.as_ref().map(|advice| advice.command.as_str()),
-    )
+    no_index(&qualified_name(view).unwrap_or_default(), advice.as_deref())
 }
 
 fn run(
     view: pg_sys::Oid,
     seen: &Look,
-    now: &Fingerprint,
+    now: Fingerprint,
     method: Method,
     reason: String,
 ) -> Result<Done> {
@@ -98,11 +98,15 @@ fn run(
     let name = qualified_name(view).ok_or_else(|| views::gone(view))?;
     let rows = refresh_view::run(view, &name, method.concurrently)?;
     let finished = clock::now();
+    let now = Fingerprint {
+        own: observe::own(view)?,
+        ..now
+    };
     let comparable = seen.always.is_none() && !refresh_view::one_snapshot_per_transaction();
     store::refreshed(
         view,
         &Refreshed {
-            fingerprint: comparable.then_some(now),
+            fingerprint: comparable.then_some(&now),
             upstreams: &views::upstream(view, &seen.facts.materialized_views())?,
             started,
             finished,

@@ -23,7 +23,8 @@ SELECT jsonb_build_object(
         SELECT FROM pg_db_role_setting AS s CROSS JOIN unnest(s.setconfig) AS c(entry)
          WHERE lower(split_part(c.entry, '=', 1)) = 'track_counts'
            AND lower(split_part(c.entry, '=', 2)) NOT IN ('on', 'true', 'yes', '1')),
-    'epoch', concat_ws('/', extract(epoch FROM pg_postmaster_start_time()),
+    'epoch', concat_ws('/', (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()),
+        extract(epoch FROM pg_postmaster_start_time()),
         extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()),
         extract(epoch FROM pg_stat_get_db_stat_reset_time(
             (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())))),

@@ -3,11 +3,11 @@
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::refresh::{Done, Ending, refresh};
-use super::{store, views};
+use super::{links, store, views};
 use crate::error::{Error, Result};
 use crate::jobs::{self, note};
 use crate::pg::catalog::relation_kind;
-use crate::pg::log;
+use crate::pg::{log, refresh_view};
 
 /// Refreshes the view of a schedule, unless nothing has changed, and tells the job what came of
 /// it. A view that was dropped takes its schedule with it.
@@ -29,12 +29,31 @@ pub(super) fn run(id: i64) -> Result<String> {
         .hint("Restore the view as well, or remove the job with pgopt.unschedule()."));
     }
     if relation_kind(view) != Some(b'm') {
+        let owner = pg_sys::Oid::from(schedule.owner);
+        if !refresh_view::acts_for(owner, view) {
+            return Err(Error::new(
+                PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!(
+                    "must be a member of the role that scheduled refreshes of {}",
+                    schedule.name
+                ),
+            ));
+        }
+        if store::is_of_another_role(&schedule.name)? {
+            return Err(Error::new(
+                PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("materialized view {} was made anew by another role", schedule.name),
+            )
+            .detail("Its refreshes were scheduled by a role that is no member of the one that owns it now.")
+            .hint("Let its owner schedule refreshes of it, and remove the job with pgopt.unschedule()."));
+        }
         jobs::remove(schedule.job)?;
         store::forget_dropped()?;
         let reason = format!(
             "materialized view {} was dropped; its schedule is removed",
             schedule.name
         );
+        log::warning(reason.clone());
         note::skipped(reason.clone());
         return Ok(reason);
     }
@@ -50,7 +69,7 @@ pub(super) fn run(id: i64) -> Result<String> {
             note::remark(done.reason.clone());
             warn_of_overrun(schedule.job, &done)?;
             // Its query may read other views than when it was scheduled.
-            store::link(view)?;
+            links::link(view)?;
             Ok(done.reason)
         }
     }
@@ -71,7 +90,7 @@ pub(super) fn stop(view: pg_sys::Oid) -> Result<bool> {
 
 /// Says so when a refresh took longer than its interval; the job is slowed down then.
 fn warn_of_overrun(job: i64, done: &Done) -> Result<()> {
-    let Some(interval) = store::overrun(job)? else {
+    let Some(interval) = links::overrun(job)? else {
         return Ok(());
     };
     if done.duration > interval {

@@ -3,9 +3,9 @@
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::method::{Wish, no_index};
-use super::observe::{Settings, look};
+use super::observe::{Patience, Settings, look};
 use super::store::{self, Schedule};
-use super::{unique, views};
+use super::{links, unique, views};
 use crate::error::{Error, Result};
 use crate::jobs::{self, NewJob};
 use crate::pg::catalog::qualified_name;
@@ -31,7 +31,7 @@ pub(super) struct Made {
     /// The job.
     pub(super) job: i64,
     /// A unique index that would be of use, if there is none.
-    pub(super) advice: Option<unique::Advice>,
+    pub(super) advice: Option<String>,
     /// Whether there is none.
     pub(super) lacks_index: bool,
 }
@@ -40,24 +40,24 @@ pub(super) struct Made {
 pub(super) fn refresh_every(view: pg_sys::Oid, wanted: Wanted) -> Result<Made> {
     views::check_refreshable(view)?;
     store::forget_dropped()?;
-    let seen = look(view, Settings::Own, None)?.ok_or_else(|| views::gone(view))?;
+    let seen = look(view, Settings::Own, Patience::Waits)?.ok_or_else(|| views::gone(view))?;
     let lacks_index = seen.facts.unique_index.is_none();
     let advice = match lacks_index {
-        true => unique::advice(view)?,
+        // Never a reason not to schedule.
+        true => unique::advice(view).ok().flatten(),
         false => None,
     };
     let name = qualified_name(view).ok_or_else(|| views::gone(view))?;
     if lacks_index && wanted.wish == Wish::On {
-        let command = advice.as_ref().map(|advice| advice.command.as_str());
-        return Err(no_index(&name, command));
+        return Err(no_index(&name, advice.as_deref()));
     }
     let upstreams = views::upstream(view, &seen.facts.materialized_views())?;
     let job = match store::schedule_of(view)? {
         Some(before) => change(&before, &name, &wanted)?,
         None => make(view, &name, &wanted)?,
     };
-    store::depends_on(view, &upstreams, seen.always.as_deref())?;
-    store::link(view)?;
+    links::depends_on(view, &upstreams, seen.always.as_deref())?;
+    links::link(view)?;
     Ok(Made {
         job,
         advice,
@@ -79,7 +79,7 @@ pub(super) fn job_of(view: pg_sys::Oid, upstreams: &[u32]) -> Result<i64> {
         job,
     };
     let made = make(view, &name, &wanted)?;
-    store::depends_on(view, upstreams, None)?;
+    links::depends_on(view, upstreams, None)?;
     Ok(made)
 }
 
@@ -120,7 +120,7 @@ fn change(before: &Schedule, name: &str, wanted: &Wanted) -> Result<i64> {
     }
     let mut job = wanted.job.clone();
     job.commands = vec![command(before.id)];
-    job.name = store::job_name(before.job)?;
+    job.name = links::job_name(before.job)?;
     jobs::replace(before.job, &job)?;
     store::change_schedule(before.id, wanted.wish, wanted.skip_unchanged)?;
     Ok(before.job)

@@ -9,6 +9,7 @@ use super::fingerprint::Fingerprint;
 use super::method::Wish;
 use crate::error::{Error, Result};
 use crate::pg::elevated::as_superuser;
+use crate::pg::session;
 use crate::pg::spi::{json_again, run_with};
 
 /// A row of `pgopt.matview_schedules`.
@@ -23,6 +24,8 @@ pub(super) struct Schedule {
     /// Whether `view` is of this database: in one that was restored from a dump the view of that
     /// name is looked for, and may not be there yet.
     pub(super) is_found: bool,
+    /// Whether the view was dropped.
+    pub(super) is_gone: bool,
     /// Whether the view has got another name.
     pub(super) is_renamed: bool,
     /// The job that refreshes it.
@@ -42,6 +45,8 @@ pub(super) struct State {
     pub(super) fingerprint: Option<Fingerprint>,
     /// When it was refreshed last, in words.
     pub(super) refreshed: Option<String>,
+    /// How long ago, in microseconds.
+    pub(super) age: Option<i64>,
     /// Whether it is known to be stale.
     pub(super) is_stale: bool,
 }
@@ -90,7 +95,7 @@ macro_rules! schedules {
             "SELECT coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'view', s.view::int8, 'name', s.view_name,
                     'is_found', s.place = ",
             place!(),
-            ", 'is_renamed', coalesce(s.view_name <> CASE WHEN c.oid IS NOT NULL THEN format('%I.%I', n.nspname, c.relname) END, false), 'job', s.job_id,
+            ", 'is_gone', c.relkind IS DISTINCT FROM 'm', 'is_renamed', coalesce(s.view_name <> CASE WHEN c.oid IS NOT NULL THEN format('%I.%I', n.nspname, c.relname) END, false), 'job', s.job_id,
                     'owner', j.owner::oid::int8, 'concurrently', s.concurrently, 'skip_unchanged', s.skip_unchanged)
                     ORDER BY s.id), '[]')
                FROM pgopt.matview_schedules AS s JOIN pgopt.job_definitions AS j ON j.id = s.job_id
@@ -105,7 +110,7 @@ macro_rules! schedules {
 pub(super) fn schedule(id: i64) -> Result<Option<Schedule>> {
     const BY_ID: &str = schedules!("s.id = $1");
     match first(BY_ID, id.into())? {
-        Some(schedule) if !schedule.is_found || schedule.is_renamed => {
+        Some(schedule) if !schedule.is_found || schedule.is_renamed || schedule.is_gone => {
             settle()?;
             first(BY_ID, id.into())
         }
@@ -130,8 +135,8 @@ fn first(sql: &'static str, argument: DatumWithOid) -> Result<Option<Schedule>> 
     Ok(found.into_iter().next())
 }
 
-/// Finds the views of schedules that were restored from a dump by their names, and keeps the names
-/// of those that were renamed. A dump holds names: an OID means nothing elsewhere, and a column of
+/// Finds the views of schedules that were restored from a dump by their names, and those that were
+/// dropped and made anew, as their queries are changed; keeps the names of those that were renamed. A dump holds names: an OID means nothing elsewhere, and a column of
 /// type `regclass` could not be restored before a view that `pg_dump` puts after the data, as it
 /// does when the view's query depends on a primary key.
 pub(super) fn settle() -> Result<()> {
@@ -145,6 +150,22 @@ pub(super) fn settle() -> Result<()> {
             ),
             &[],
         )?;
+        // Another role's view of that name is another view.
+        run_with(
+            concat!(
+                "UPDATE pgopt.matview_schedules AS s SET view = c.oid
+                   FROM pg_class AS c, pgopt.job_definitions AS j
+                  WHERE c.relkind = 'm' AND c.oid = to_regclass(s.view_name) AND c.oid <> s.view AND j.id = s.job_id
+                    AND EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = j.owner)
+                    AND pg_has_role(j.owner::oid, c.relowner, 'USAGE')
+                    AND NOT EXISTS (SELECT FROM pg_class AS o WHERE o.oid = s.view AND o.relkind = 'm')
+                    AND NOT EXISTS (SELECT FROM pgopt.matview_schedules AS o WHERE o.view = c.oid AND o.place = s.place)
+                    AND s.id IN (SELECT l.id FROM pgopt.matview_schedules AS l WHERE l.place = ",
+                place!(),
+                " FOR UPDATE SKIP LOCKED)"
+            ),
+            &[],
+        )?;
         run_with(
             concat!(
                 "UPDATE pgopt.matview_schedules AS s SET view_name = format('%I.%I', n.nspname, c.relname)
@@ -155,6 +176,18 @@ pub(super) fn settle() -> Result<()> {
                 " FOR UPDATE SKIP LOCKED)"
             ),
             &[],
+        )
+    })
+}
+
+/// Whether there is a materialized view of that name all the same, which [`settle`] left alone.
+pub(super) fn is_of_another_role(name: &str) -> Result<bool> {
+    as_superuser(|| {
+        json_again(
+            "SELECT to_jsonb(EXISTS (SELECT FROM pg_class AS c WHERE c.relkind = 'm' AND c.oid = to_regclass($1)
+                AND NOT EXISTS (SELECT FROM pgopt.matview_schedules AS s WHERE s.view = c.oid)))",
+            false,
+            &[name.into()],
         )
     })
 }
@@ -228,6 +261,7 @@ pub(super) fn state(view: pg_sys::Oid) -> Result<State> {
         json_again(
             "SELECT coalesce(jsonb_agg(jsonb_build_object('fingerprint', s.fingerprint,
                     'refreshed', date_trunc('second', s.last_refresh)::text,
+                    'age', (extract(epoch FROM clock_timestamp() - s.last_refresh) * 1000000)::int8,
                     'is_stale', s.stale_since IS NOT NULL)), '[]')
                FROM pgopt.matview_states AS s WHERE s.view = $1",
             false,
@@ -235,6 +269,12 @@ pub(super) fn state(view: pg_sys::Oid) -> Result<State> {
         )
     })?;
     Ok(found.into_iter().next().unwrap_or_default())
+}
+
+/// Whether changes that another session committed may not be counted yet.
+pub(super) fn has_uncounted_changes(view: pg_sys::Oid) -> Result<bool> {
+    session::forget_activity();
+    as_superuser(|| json_again(include_str!("sessions.sql"), false, &[view.into()]))
 }
 
 /// Keeps what came of a refresh.
@@ -297,58 +337,4 @@ pub(super) fn stale(view: pg_sys::Oid, reason: &str) -> Result<()> {
         )
     })?;
     Ok(())
-}
-
-/// Keeps what a view depends on, before it is refreshed the first time.
-pub(super) fn depends_on(view: pg_sys::Oid, upstreams: &[u32], always: Option<&str>) -> Result<()> {
-    let upstreams: Vec<i64> = upstreams.iter().map(|&oid| i64::from(oid)).collect();
-    as_superuser(|| {
-        run_with(
-            "INSERT INTO pgopt.matview_states AS s (view, upstreams, always_because) VALUES ($1, $2::int8[]::oid[], $3)
-             ON CONFLICT (view) DO UPDATE SET upstreams = excluded.upstreams, always_because = excluded.always_because",
-            &[view.into(), upstreams.into(), always.into()],
-        )
-    })?;
-    Ok(())
-}
-
-/// Lets the jobs of `view`, and of the views that read it, wait for those above them. The jobs are
-/// those of the schedules there are.
-pub(super) fn link(view: pg_sys::Oid) -> Result<()> {
-    as_superuser(|| {
-        run_with(
-            "UPDATE pgopt.job_definitions AS j SET run_after = wanted.jobs, version = j.version + 1
-               FROM (SELECT own.job_id, coalesce(array_agg(above.job_id ORDER BY above.job_id)
-                                FILTER (WHERE above.job_id IS NOT NULL), '{}') AS jobs
-                       FROM pgopt.matview_states AS s
-                            JOIN pgopt.matview_schedules AS own ON own.view = s.view
-                            LEFT JOIN pgopt.matview_schedules AS above ON above.view = ANY (s.upstreams)
-                      WHERE s.view = $1 OR $1 = ANY (s.upstreams)
-                      GROUP BY 1) AS wanted
-              WHERE j.id = wanted.job_id AND j.run_after IS DISTINCT FROM wanted.jobs",
-            &[view.into()],
-        )
-    })?;
-    Ok(())
-}
-
-/// What a job is called.
-pub(super) fn job_name(job: i64) -> Result<String> {
-    as_superuser(|| {
-        json_again(
-            "SELECT to_jsonb(j.name) FROM pgopt.job_definitions AS j WHERE j.id = $1",
-            false,
-            &[job.into()],
-        )
-    })
-}
-
-/// The interval of a job whose next time has come already, in microseconds: 0 for a schedule
-/// that is not an interval, `None` when its next time is still to come.
-pub(super) fn overrun(job: i64) -> Result<Option<i64>> {
-    as_superuser(|| {
-        json_again("SELECT coalesce((SELECT to_jsonb(coalesce((extract(epoch FROM j.every) * 1000000)::int8, 0))
-                                FROM pgopt.job_definitions AS j JOIN pgopt.job_states AS s ON s.job_id = j.id
-                               WHERE j.id = $1 AND s.slot <= clock_timestamp()), 'null')", false, &[job.into()])
-    })
 }

@@ -19,11 +19,6 @@ pub(super) fn reason_to_refresh_always(constructs: &[&str], facts: &Facts) -> Op
         .or_else(|| facts.functions.iter().find_map(untold_function))
 }
 
-/// Whether any function depends on settings.
-pub(super) fn depends_on_settings(facts: &Facts) -> bool {
-    (facts.functions.iter()).any(|function| function.volatility != 'i')
-}
-
 fn untold_relation(relation: &Relation) -> Option<String> {
     let name = &relation.name;
     if relation.built_in {
@@ -125,7 +120,6 @@ mod tests {
             ],
         );
         assert_eq!(reason_to_refresh_always(&[], &known), None);
-        assert!(depends_on_settings(&known));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use pgrx::spi::Spi;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
+use super::rollback::nested;
 use crate::error::{Error, Result};
 
 /// Takes the lock that a refresh takes, until the end of the transaction. It is taken at once and
@@ -18,28 +19,24 @@ pub(crate) fn lock(view: pg_sys::Oid, concurrently: bool) {
 
 /// Refreshes the view of that qualified name. Rows written: all of them, or, concurrently, those
 /// that differed; `None` when the server does not count.
+///
+/// In a subtransaction: the server counts a plain refresh as a truncation, which takes back what
+/// the same (sub)transaction has counted before, and insertions. In a new one that is nothing.
 pub(crate) fn run(view: pg_sys::Oid, name: &str, concurrently: bool) -> Result<Option<i64>> {
     let word = if concurrently { "CONCURRENTLY " } else { "" };
+    let command = format!("REFRESH MATERIALIZED VIEW {word}{name}");
     let before = changed_rows(view);
-    let outcome = Spi::connect_mut(|client| {
-        client
-            .update(
-                &format!("REFRESH MATERIALIZED VIEW {word}{name}"),
-                None,
-                &[],
-            )
-            .map(|_| ())
-    });
-    outcome.map_err(|error| {
-        Error::new(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, "refresh failed")
-            .detail(error.to_string())
+    let after = nested(|| {
+        let outcome = Spi::connect_mut(|client| client.update(&command, None, &[]).map(|_| ()));
+        outcome.map_err(|error| {
+            Error::new(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, "refresh failed")
+                .detail(error.to_string())
+        })?;
+        Ok(changed_rows(view))
     })?;
-    let after = changed_rows(view);
     Ok(counts().then(|| match concurrently {
         true => after.all.saturating_sub(before.all),
-        // Counted as a truncation and insertions, so what came before in this transaction is not
-        // in it.
-        false => after.inserted,
+        false => after.inserted.saturating_sub(before.inserted),
     }))
 }
 

@@ -74,6 +74,28 @@ pub(crate) fn all_or_nothing<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     }
 }
 
+/// The same, but an error goes on up as it was raised.
+pub(crate) fn nested<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let mut subtransaction = Subtransaction::begin();
+    let outcome = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
+        .catch_others(|cause| Err(Box::new(cause)))
+        .execute();
+    match outcome {
+        Ok(Ok(value)) => {
+            subtransaction.release();
+            Ok(value)
+        }
+        Ok(Err(error)) => {
+            subtransaction.roll_back();
+            Err(error)
+        }
+        Err(cause) => {
+            subtransaction.roll_back();
+            cause.rethrow()
+        }
+    }
+}
+
 impl Surroundings {
     fn enter(&self) -> Result<()> {
         for (name, value) in &self.settings {

@@ -30,6 +30,19 @@ pub(crate) fn current_role() -> u32 {
     unsafe { GetUserId().to_u32() }
 }
 
+/// The transaction's identifier, if it has changed anything.
+pub(crate) fn transaction() -> Option<u64> {
+    // SAFETY: reads the state of this process's transaction.
+    let id = unsafe { pg_sys::GetTopFullTransactionIdIfAny() }.value;
+    (id != 0).then_some(id)
+}
+
+/// Lets what other sessions do be read anew in this transaction.
+pub(crate) fn forget_activity() {
+    // SAFETY: frees this process's copy; the next reader makes another.
+    unsafe { pg_sys::pgstat_clear_backend_activity_snapshot() }
+}
+
 /// Whether this process works for another one's statement.
 #[inline]
 pub(crate) fn is_parallel_worker() -> bool {

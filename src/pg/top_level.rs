@@ -81,8 +81,9 @@ impl Command {
         // may end transactions and their memory.
         unsafe {
             pg_sys::debug_query_string = text.as_ptr();
-            pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, text.as_ptr());
+            // In this order: what is reported as the command's start is that timestamp.
             pg_sys::SetCurrentStatementStartTimestamp();
+            pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, text.as_ptr());
             begin();
             let statements = context.enter(|| pg_sys::pg_parse_query(text.as_ptr()));
             let mut rows = 0;

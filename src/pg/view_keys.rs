@@ -128,3 +128,14 @@ unsafe fn rows_of_table(query: &pg_sys::Query) -> RowKey {
         RowKey::RowsOf((*entry).relid.to_u32(), shown.collect())
     }
 }
+
+/// Whether a B-tree index can have a column of that type as it is.
+pub(crate) fn is_ordered(of: pg_sys::Oid) -> bool {
+    let wanted = pg_sys::TYPECACHE_BTREE_OPFAMILY | pg_sys::TYPECACHE_CMP_PROC;
+    // SAFETY: a look-up of a column's type, which exists; arrays and rows are asked for what they
+    // consist of.
+    unsafe {
+        let entry = pg_sys::lookup_type_cache(of, wanted as i32);
+        (*entry).btree_opf != pg_sys::InvalidOid && (*entry).cmp_proc != pg_sys::InvalidOid
+    }
+}

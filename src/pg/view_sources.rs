@@ -22,6 +22,8 @@ pub(crate) struct Sources {
     pub(crate) functions: Vec<u32>,
     /// Types whose values are made into text, or made from it.
     pub(crate) written_types: Vec<u32>,
+    /// Types that are not built in, of any value in it.
+    pub(crate) types: Vec<u32>,
     /// Parts of the query whose value depends on more than rows.
     pub(crate) constructs: Vec<&'static str>,
 }
@@ -39,6 +41,9 @@ struct Walk {
     found: Sources,
     writes_any: fn(u32) -> bool,
 }
+
+/// The first OID that is not fixed by the server's own catalogs (`FirstUnpinnedObjectId`).
+const FIRST_NOT_BUILT_IN: u32 = 12_000;
 
 /// What `view` reads, or `None` when it is no materialized view (any more). `writes_any` tells the
 /// functions that make text of arguments of any type.
@@ -69,6 +74,8 @@ pub(crate) fn sources(view: pg_sys::Oid, writes_any: fn(u32) -> bool) -> Option<
     found.functions.dedup();
     found.written_types.sort_unstable();
     found.written_types.dedup();
+    found.types.sort_unstable();
+    found.types.dedup();
     found.constructs.sort_unstable();
     found.constructs.dedup();
     Some(found)
@@ -107,6 +114,7 @@ unsafe extern "C-unwind" fn visit(
         note_construct(walk, node);
         note_written(walk, node);
         note_sorting(walk, node);
+        note_type(walk, node);
         if tag == pg_sys::NodeTag::T_SetOperationStmt {
             // The walker leaves these out.
             let operation = node.cast::<pg_sys::SetOperationStmt>();
@@ -223,6 +231,14 @@ unsafe fn note_sorting(walk: &mut Walk, node: *mut pg_sys::Node) {
                     }
                 }
             }
+            pg_sys::NodeTag::T_WindowClause => {
+                let clause = &*node.cast::<pg_sys::WindowClause>();
+                for function in [clause.startInRangeFunc, clause.endInRangeFunc] {
+                    if function != pg_sys::InvalidOid {
+                        walk.found.functions.push(function.to_u32());
+                    }
+                }
+            }
             pg_sys::NodeTag::T_MinMaxExpr => {
                 let of = (*node.cast::<pg_sys::MinMaxExpr>()).minmaxtype;
                 let entry = pg_sys::lookup_type_cache(of, pg_sys::TYPECACHE_CMP_PROC as i32);
@@ -230,6 +246,27 @@ unsafe fn note_sorting(walk: &mut Walk, node: *mut pg_sys::Node) {
             }
             _ => {}
         }
+    }
+}
+
+/// Notes types whose values have parts or names that may change: none of them is built in.
+///
+/// # Safety
+/// `node` must be a valid node.
+unsafe fn note_type(walk: &mut Walk, node: *mut pg_sys::Node) {
+    use pg_sys::NodeTag::*;
+    // SAFETY: exprType knows all of these.
+    let of = unsafe {
+        match tag(node) {
+            T_Var | T_Const | T_Param | T_FuncExpr | T_OpExpr | T_Aggref | T_WindowFunc
+            | T_RowExpr | T_CoerceViaIO | T_RelabelType | T_ArrayExpr | T_ArrayCoerceExpr
+            | T_ConvertRowtypeExpr | T_FieldSelect | T_FieldStore | T_CaseExpr | T_CoalesceExpr
+            | T_SubscriptingRef | T_CoerceToDomain => pg_sys::exprType(node).to_u32(),
+            _ => return,
+        }
+    };
+    if of >= FIRST_NOT_BUILT_IN {
+        walk.found.types.push(of);
     }
 }
 

@@ -176,9 +176,8 @@ impl Round {
         }
         let outcomes: Vec<Outcome> = ended.iter().map(|slot| outcome(slot)).collect();
         over.extend(store::finish(&outcomes, now)?);
-        let plan = store::plan(now, self.room(now), &mut |due| {
-            Ok(matviews::precheck(due.job))
-        })?;
+        let mut looks = matviews::Looks::default();
+        let plan = store::plan(now, self.room(now), &mut |due| Ok(looks.precheck(due.job)))?;
         over.extend(plan.ended.iter().cloned());
         follow_up(&over)?;
         if self.is_first {
