@@ -149,7 +149,7 @@ fn queue(
 ) -> Result<i64> {
     let mut job = NewJob::new(job_name(id, task), commands, owner);
     job.once = true;
-    job.exclusion_key = Some(format!("table:{}", plan.table));
+    job.exclusion_key = Some(format!("{}table:{}", jobs::RESERVED_KEYS, plan.table));
     // Builds take as long as they take, whatever the role's settings say.
     job.statement_timeout = Some(0);
     job.breaker_failures = 0;
