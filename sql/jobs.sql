@@ -196,7 +196,7 @@ RETURNS oid
 LANGUAGE c STABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'job_owner_wrapper';
 COMMENT ON FUNCTION pgopt.job_owner(text, oid, text) IS
-'The role that a definition of a job names: by its OID where that was written down, which may be of a role that was dropped since, by its name after a restore; 0 if there is none of that name';
+'The role that a definition of a job names: by its OID where that was written down, which may be of a role that was dropped since, by its name after a restore; null if there is none of that name';
 
 CREATE FUNCTION pgopt.jobs_changed()
 RETURNS trigger
@@ -384,7 +384,7 @@ SELECT d.id,
        d.starts,
        d.created
   FROM pgopt.job_definitions AS d
- CROSS JOIN LATERAL (SELECT pgopt.job_owner(d.owner, d.owner_oid, d.owner_place) AS owner) AS o
+ CROSS JOIN LATERAL (SELECT coalesce(pgopt.job_owner(d.owner, d.owner_oid, d.owner_place), 0) AS owner) AS o
   LEFT JOIN pgopt.job_states AS s ON s.job_id OPERATOR(pg_catalog.=) d.id
   LEFT JOIN (SELECT r.job_id,
                     pg_catalog.min(r.run) FILTER (WHERE r.kind OPERATOR(pg_catalog.=) 'run') AS run,

@@ -32,10 +32,10 @@ fn jobs_changed() -> bool {
 
 /// By name only where the OID is not one of this place: there it is somebody else's, or nobody's.
 #[pg_extern(sql = false)]
-fn job_owner(owner: &str, owner_oid: pg_sys::Oid, owner_place: &str) -> pg_sys::Oid {
+fn job_owner(owner: &str, owner_oid: pg_sys::Oid, owner_place: &str) -> Option<pg_sys::Oid> {
     match owner_place == place::here() {
-        true => owner_oid,
-        false => roles::named(owner).unwrap_or(pg_sys::InvalidOid),
+        true => Some(owner_oid),
+        false => roles::named(owner),
     }
 }
 

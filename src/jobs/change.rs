@@ -125,7 +125,7 @@ fn find(name: &str) -> Result<Option<Known>> {
     as_superuser(|| {
         spi::json_by_index(
             "SELECT coalesce((SELECT jsonb_build_object('id', id, 'owner',
-                      pgopt.job_owner(owner, owner_oid, owner_place)::int8)
+                      coalesce(pgopt.job_owner(owner, owner_oid, owner_place), 0)::int8)
                FROM pgopt.job_definitions WHERE name = $1), 'null')",
             false,
             &[name.into()],

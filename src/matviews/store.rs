@@ -91,7 +91,7 @@ macro_rules! schedules {
                     'is_found', s.place = ",
             place!(),
             ", 'is_renamed', coalesce(s.view_name <> CASE WHEN c.oid IS NOT NULL THEN format('%I.%I', n.nspname, c.relname) END, false), 'job', s.job_id,
-                    'owner', pgopt.job_owner(j.owner, j.owner_oid, j.owner_place)::int8, 'concurrently', s.concurrently, 'skip_unchanged', s.skip_unchanged)
+                    'owner', coalesce(pgopt.job_owner(j.owner, j.owner_oid, j.owner_place), 0)::int8, 'concurrently', s.concurrently, 'skip_unchanged', s.skip_unchanged)
                     ORDER BY s.id), '[]')
                FROM pgopt.matview_schedules AS s JOIN pgopt.job_definitions AS j ON j.id = s.job_id
                     LEFT JOIN pg_class AS c ON c.oid = s.view LEFT JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -71,6 +71,7 @@ pub(crate) fn ended(policy: &Policy, state: &State, end: &End, now: i64, random:
     after.for_good = policy.once
         && after.next_try.is_none()
         && !after.opened
+        && end.kind != Kind::Changed
         && after.state.requested_run.is_none();
     after.state = policy.settled(after.state, now);
     after

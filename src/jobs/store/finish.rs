@@ -57,7 +57,7 @@ fn finish_these(jobs: &[i64], outcomes: &[Outcome], now: i64) -> Result<Vec<Ende
             usable_definition!(),
             " WHERE s.job_id = ANY ($1) AND s.running_run IS NOT NULL"
         ),
-        false,
+        quarantine::is_suspicious(),
         &[jobs.to_vec().into()],
     )?;
     let mut finished = Vec::new();

@@ -26,6 +26,8 @@ pub(super) fn trust() {
     SUSPICIOUS.set(false);
 }
 
+/// Whether the last round failed. What is then read in a subtransaction is read as if it wrote:
+/// as long as that has written nothing, it would not see what was written before it.
 pub(super) fn is_suspicious() -> bool {
     SUSPICIOUS.get()
 }
@@ -55,7 +57,9 @@ pub(super) fn sift(jobs: Vec<i64>, work: &mut dyn FnMut(&[i64]) -> Result<()>) -
 /// Whether an error comes from values: anything else, such as a full disk, would befall every job.
 fn is_of_row(error: &Error) -> bool {
     let sqlstate = error.sqlstate_text();
-    ["22", "54"].iter().any(|class| sqlstate.starts_with(class)) || sqlstate == "XX000"
+    ["22", "54", "0A000", "XX000"]
+        .iter()
+        .any(|class| sqlstate.starts_with(class))
 }
 
 /// The job is left alone until it is changed.

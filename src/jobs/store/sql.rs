@@ -44,7 +44,7 @@ macro_rules! state {
     };
 }
 
-/// The owner of a definition, 0 if there is none.
+/// The owner of a definition, null if there is none.
 macro_rules! owner {
     ($definition:literal) => {
         concat!(
@@ -72,7 +72,7 @@ macro_rules! definition {
     () => {
         concat!(
             "jsonb_build_object('id', d.id, 'version', d.version, 'name', d.name,
-              'owner', pgopt.job_owner(d.owner, d.owner_oid, d.owner_place)::int8, 'owner_name', d.owner, 'schedule', d.schedule,
+              'owner', coalesce(pgopt.job_owner(d.owner, d.owner_oid, d.owner_place), 0)::int8, 'owner_name', d.owner, 'schedule', d.schedule,
               'every', CASE WHEN d.every IS NOT NULL THEN jsonb_build_array(
                  (extract(year FROM d.every) * 12 + extract(month FROM d.every))::int8,
                  extract(day FROM d.every)::int8,

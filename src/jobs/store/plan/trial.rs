@@ -42,7 +42,7 @@ pub(super) fn try_first(
     )?;
     for due in due.chunks(MOST_LOOKED_AT) {
         quarantine::sift(due.to_vec(), &mut |jobs| {
-            let found: Vec<Found> = spi::json_by_index(THESE, false, &[jobs.to_vec().into()])?;
+            let found: Vec<Found> = spi::json_by_index(THESE, true, &[jobs.to_vec().into()])?;
             let mut round = Round::default();
             for found in found {
                 round.look(found, usize::MAX, now, since, precheck)?;
