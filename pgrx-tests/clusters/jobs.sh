@@ -93,7 +93,6 @@ else
     fail 'the owner of a database, no superuser, dumps it' "$said"
 fi
 lacks 'the dump has no job for once' "$(cat "$dump")" 'for once'
-# Before it is restored, the name of the tenant's role is somebody else's: of another number.
 sql postgres >/dev/null <<'SQL'
 CREATE DATABASE restored;
 SQL
@@ -120,6 +119,7 @@ becomes 'a renamed role is its owner under its new name' lodger \
 # Two databases and a number that is another's: what the dump says of it is not believed.
 sed "s/^\\([0-9]*\\tof nobody\\tgone\\t\\)[0-9]*/\\110/" "$dump" >"$dump.10"
 contains 'the dump has the number of a superuser' "$(cat "$dump.10")" "of nobody.gone.10"
+run postgres 'ALTER ROLE lodger RENAME TO tenant'
 run postgres 'CREATE DATABASE another'
 sql postgres -d another -f "$dump.10" >/dev/null
 in_database another "SELECT pgopt.run_now('of nobody')" >/dev/null

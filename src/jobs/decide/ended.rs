@@ -56,7 +56,9 @@ pub(crate) fn ended(policy: &Policy, state: &State, end: &End, now: i64, random:
     };
     after.state.running_run = None;
     after.state.retry_at = None;
-    slow_down(policy, &mut after, end);
+    if end.kind != Kind::Changed {
+        slow_down(policy, &mut after, end);
+    }
     pass_over(policy, &mut after, now);
     match end.kind {
         Kind::Succeeded => succeed(&mut after.state),

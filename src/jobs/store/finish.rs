@@ -143,6 +143,7 @@ impl Found {
         let mut state = State {
             running_run: None,
             due: None,
+            attempt: 0,
             ..self.state.clone()
         };
         if let Some(definition) = &self.definition {

@@ -75,7 +75,8 @@ fn put_aside(job: i64, error: &Error) -> Result<()> {
                  FROM pgopt.job_definitions AS d WHERE d.id = $1
                ON CONFLICT (job_id) DO UPDATE SET version = excluded.version,
                       quarantined = excluded.quarantined, due = NULL, slot = NULL, retry_at = NULL,
-                      not_before = NULL, open_until = NULL, requested_run = NULL, attempt = 0,
+                      not_before = NULL, open_until = NULL, requested_run = NULL,
+                      attempt = CASE WHEN s.running_run IS NOT NULL THEN s.attempt ELSE 0 END,
                       failures = 0, breaker = 'closed', openings = 0, priority = 0,
                       last_status = excluded.last_status, last_finished = excluded.last_finished,
                       last_sqlstate = excluded.last_sqlstate, last_message = excluded.last_message
