@@ -22,7 +22,7 @@ BEGIN
                 AND p.proname OPERATOR(pg_catalog.=) ANY ('{schedule,alter_job,run_now,resume,reset_breaker,refresh_every,refresh_all,apply,undo}'::pg_catalog.name[])
     LOOP
         EXECUTE pg_catalog.format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
-        EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO pg_database_owner', f);
+        EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO pg_database_owner WITH GRANT OPTION', f);
     END LOOP;
 END $$;
 GRANT SELECT ON pgopt.jobs, pgopt.job_runs, pgopt.matview_status, pgopt.applied TO PUBLIC;

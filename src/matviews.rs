@@ -3,7 +3,7 @@
 //! *Observe*: what a view reads comes from its rewritten query, and whether that changed from the
 //! server's own counters. *Decide*: pure files say whether the counters can tell (`trust`), what
 //! differs (`fingerprint`), how (`method`) and in which order (`order`) views are refreshed.
-//! *Apply*: a job per view runs `pgopt.refresh_scheduled`; the worker asks [`precheck`] first.
+//! *Apply*: a job per view runs `pgopt.refresh_scheduled`; the worker asks [`precheck()`] first.
 
 mod all;
 mod api;

@@ -8,6 +8,8 @@ set -euo pipefail
 # shellcheck source=pgrx-tests/clusters/worker/lib.sh
 . "$(dirname "$0")/worker/lib.sh"
 
+value "ALTER SYSTEM SET log_min_error_statement = 'info'" >/dev/null
+reload
 sql postgres <<'SQL'
 CREATE EXTENSION pgopt;
 CREATE ROLE robot LOGIN;
@@ -119,6 +121,31 @@ same 'and ends no run by trying' t "$(value "SELECT ($PID) IS NOT NULL")"
 value "SELECT pg_cancel_backend(($PID))" >/dev/null
 value 'DROP DATABASE other' >/dev/null
 
+# A command that needs a database and is cancelled leaves it open.
+value 'CREATE DATABASE stuck' >/dev/null
+in_database stuck "CREATE EXTENSION pgopt; SELECT pgopt.schedule('beat', '1 second', 'SELECT 1'); SELECT pgopt.schedule('hang', NULL, 'SELECT pg_sleep(600)'); SELECT pgopt.run_now('hang')" >/dev/null
+becomes 'a run that will not go' t "SELECT ($(pid_of hang)) IS NOT NULL" 20
+hanging=$(value "$(pid_of hang)")
+as_owner kill -STOP "$hanging"
+value "SET statement_timeout = '1s'; ALTER DATABASE stuck RENAME TO unstuck" >/dev/null 2>&1 || true
+as_owner kill -CONT "$hanging"
+becomes 'after a cancelled ALTER DATABASE its jobs go on' t "SELECT count(*) > 0 FROM pgopt.job_runs WHERE name = 'beat' AND started > clock_timestamp() - interval '2 seconds'" 20 -d stuck
+value 'DROP DATABASE stuck' >/dev/null
+
+# Templates have no workers, and strangers' prepared transactions start none.
+sql postgres -d template1 -c 'CREATE EXTENSION pgopt' >/dev/null
+began=$SECONDS
+value 'CREATE DATABASE from_template' >/dev/null
+same 'CREATE DATABASE works right after CREATE EXTENSION in the template' t "$([ $((SECONDS - began)) -lt 4 ] && echo t)"
+sql postgres -d template1 -c 'DROP EXTENSION pgopt' >/dev/null
+in_database from_template 'DROP EXTENSION pgopt' >/dev/null
+becomes 'no worker stays where pgopt is not' 0 "SELECT count(*) FROM pgopt.worker_status WHERE database IN ('from_template', 'template1')" 25
+
+# Nothing of a command that failed is logged with what comes after it.
+run robot "SELECT pgopt.schedule('logged', NULL, 'SELECT 1/0 AS logged_statement', max_attempts => 1); SELECT pgopt.run_now('logged')" >/dev/null
+becomes 'a run fails' 'failed 22012' "$(last_run logged)"
+contains 'and the log says so' "$(as_owner cat "$LOG")" 'pgopt job "logged" failed: division by zero'
+
 # A job that is made in a transaction which is rolled back never was.
 run robot "BEGIN; SELECT pgopt.schedule('ghost', '1 second', 'INSERT INTO work.log (what) VALUES (''ghost'')'); ROLLBACK" >/dev/null
 sleep 2
@@ -138,6 +165,16 @@ becomes 'and the others wait for their turn' 5 "SELECT count(*) FROM pgopt.job_r
 value 'ALTER SYSTEM RESET pgopt.max_workers' >/dev/null
 reload
 
+# The maintenance window can be opened in an emergency.
+value "ALTER SYSTEM SET pgopt.maintenance_window = '$(date -u -d '+2 hours' +%H:%M)-$(date -u -d '+3 hours' +%H:%M)'" >/dev/null
+reload
+value "SELECT pgopt.schedule('in the window', '1 second', 'SELECT 1', maintenance_window => true, time_zone => 'UTC')" >/dev/null
+becomes 'a job waits for the window' t "SELECT next_run > now() + interval '1 hour' FROM pgopt.jobs WHERE name = 'in the window'"
+value "ALTER SYSTEM RESET pgopt.maintenance_window" >/dev/null
+reload
+becomes 'and does not when it was taken away' t "SELECT count(*) > 0 FROM pgopt.job_runs WHERE name = 'in the window' AND status = 'succeeded'"
+value "SELECT pgopt.unschedule('in the window')" >/dev/null
+
 # Switched off and on.
 run robot "SELECT pgopt.schedule('again', '1 second', 'INSERT INTO work.log (what) VALUES (''again'')')" >/dev/null
 becomes 'a job runs' t "SELECT count(*) > 0 FROM work.log WHERE what = 'again'"
@@ -151,6 +188,8 @@ same 'and no job runs' "$before" "$(value "SELECT count(*) FROM work.log WHERE w
 value "ALTER SYSTEM RESET pgopt.enabled" >/dev/null
 value 'SELECT pg_reload_conf()' >/dev/null
 becomes 'switched on again it goes on' t "SELECT count(*) > $before FROM work.log WHERE what = 'again'"
+
+lacks 'the log has no statement after its command was over' "$(as_owner grep -a -A1 'pgopt job "' "$LOG")" 'STATEMENT'
 
 # DROP EXTENSION while a job runs.
 value 'DROP EXTENSION pgopt' >/dev/null

@@ -66,8 +66,11 @@ unsafe extern "C-unwind" fn process(
             if concern == Concern::None {
                 return next();
             }
-            workers::before(concern);
-            watch(next, |_| workers::after(concern, false));
+            let both = || {
+                workers::before(concern);
+                next();
+            };
+            watch(both, |_| workers::after(concern, false));
             workers::after(concern, true);
         };
         if session::shared().is_none() {

@@ -7,9 +7,8 @@ use crate::pg::databases::Concern;
 use crate::pg::{background, clock};
 use crate::shmem::{self, board};
 
-/// How long no worker comes into the database at most, in microseconds: longer than the command
-/// takes, shorter than anybody would miss them if its process dies.
-const QUIET: i64 = 600_000_000;
+/// How long no worker comes into the database at most, in microseconds, while the process lives.
+const QUIET: i64 = 3_600_000_000;
 /// How long the command waits for workers to go. The server itself gives sessions 5 s.
 const PATIENCE: i64 = 5_000_000;
 const NAP: Duration = Duration::from_millis(10);
@@ -41,6 +40,7 @@ pub(super) fn after(concern: Concern, succeeded: bool) {
     }
     match concern {
         Concern::Work if succeeded => board::poke_at_commit(),
+        Concern::Known if succeeded => board::poke_known_at_commit(),
         Concern::Needs(_) | Concern::Databases if succeeded => board::scan_at_commit(),
         _ => {}
     }

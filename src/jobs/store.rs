@@ -1,8 +1,8 @@
 //! What the database's worker does with jobs, and what an executor reads: called inside a
 //! transaction, as a superuser.
 //!
-//! The worker is the only writer of states and of the log. Order in a round: [`finish`],
-//! [`plan`], [`claim`], in one transaction; [`adopt`] first when it begins and after each poke.
+//! The worker is the only writer of states and of the log. Order in a round: [`finish()`],
+//! [`plan()`], [`claim()`], in one transaction; [`adopt()`] first when it begins and after each poke.
 
 mod adopt;
 mod claim;

@@ -57,9 +57,11 @@ pub(crate) fn attempt<T>(work: impl FnOnce() -> Result<T>) -> std::result::Resul
         // SAFETY: nothing of the failed work is in use any more; without a transaction this does
         // nothing.
         unsafe {
+            disable_all_timeouts(false);
+            pg_sys::QueryCancelPending = 0;
             pg_sys::AbortCurrentTransaction();
             pg_sys::PortalErrorCleanup();
-            // The log and the client, if any, were told by whoever caught it.
+            // The log is told by whoever called.
             pg_sys::FlushErrorState();
         }
     }
@@ -74,11 +76,16 @@ pub(crate) fn transaction<T>(work: impl FnOnce() -> Result<T>) -> std::result::R
         unsafe {
             pg_sys::SetCurrentStatementStartTimestamp();
             pg_sys::StartTransactionCommand();
+            // Background workers arm no timeout by themselves.
+            if pg_sys::StatementTimeout > 0 {
+                enable_timeout_after(STATEMENT_TIMEOUT, pg_sys::StatementTimeout);
+            }
             pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
         }
         let value = work()?;
         // SAFETY: as above.
         unsafe {
+            disable_all_timeouts(false);
             pg_sys::PopActiveSnapshot();
             pg_sys::CommitTransactionCommand();
             report_statistics();
@@ -97,6 +104,8 @@ fn report_statistics() {
 
 // Signal handlers, and what is called without the frame that the bindings put around it.
 unsafe extern "C-unwind" {
+    fn enable_timeout_after(timeout: i32, milliseconds: i32);
+    fn disable_all_timeouts(keep_indicators: bool);
     fn die(signal: i32);
     fn StatementCancelHandler(signal: i32);
     fn SignalHandlerForConfigReload(signal: i32);
@@ -108,6 +117,9 @@ unsafe extern "C-unwind" {
     #[cfg(feature = "pg18")]
     fn pqsignal_be(signal: i32, handler: Option<unsafe extern "C-unwind" fn(i32)>);
 }
+
+/// `STATEMENT_TIMEOUT` of `utils/timeout.h`, the same in all supported majors.
+const STATEMENT_TIMEOUT: i32 = 3;
 
 static CANCEL: Local<Cancel> = Local::new(Cancel::Command);
 
@@ -216,8 +228,8 @@ pub(crate) fn is_alive(pid: i32) -> bool {
 
 /// Waits until somebody wakes this process or the time is over; ends with the postmaster. What was
 /// asked of it meanwhile (to end, to take part in a barrier) is done, and the configuration is
-/// read again if that was asked.
-pub(crate) fn wait(time: Duration) {
+/// read again if that was asked: then it returns true.
+pub(crate) fn wait(time: Duration) -> bool {
     const EVENTS: i32 =
         (pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH) as i32;
     let milliseconds = time.as_millis().clamp(1, 3_600_000) as std::ffi::c_long;
@@ -231,7 +243,7 @@ pub(crate) fn wait(time: Duration) {
         );
         pg_sys::ResetLatch(pg_sys::MyLatch);
     }
-    heed();
+    heed()
 }
 
 /// Sleeps for a moment within a command, which may be cancelled: then the error passes over the
@@ -250,18 +262,20 @@ pub(crate) fn nap(time: Duration) {
     }
 }
 
-/// Does what was asked of this process meanwhile.
-pub(crate) fn heed() {
+/// Does what was asked of this process meanwhile; whether the configuration was read again.
+pub(crate) fn heed() -> bool {
     // SAFETY: between two pieces of work, as the server's own processes do it.
     unsafe {
         if CANCEL.get() == Cancel::Transaction {
             pg_sys::QueryCancelPending = 0;
         }
         pgrx::check_for_interrupts!();
-        if pg_sys::ConfigReloadPending != 0 {
+        let asked = pg_sys::ConfigReloadPending != 0;
+        if asked {
             pg_sys::ConfigReloadPending = 0;
             pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
         }
+        asked
     }
 }
 

@@ -61,6 +61,8 @@ pub(crate) enum Concern {
     Databases,
     /// It may have brought work into this database.
     Work,
+    /// It may have brought work, or taken it away, where pgopt is known to be.
+    Known,
 }
 
 /// What a utility command means for the background workers.
@@ -78,6 +80,7 @@ pub(crate) unsafe fn concern(statement: *const pg_sys::PlannedStmt) -> Concern {
             | T_CreatedbStmt
             | T_AlterDatabaseStmt
             | T_CreateExtensionStmt
+            | T_DropStmt
             | T_TransactionStmt => look_at(node),
             _ => Concern::None,
         }
@@ -99,7 +102,7 @@ unsafe fn look_at(node: *mut pg_sys::Node) -> Concern {
             T_CreatedbStmt => {
                 match option((*node.cast::<pg_sys::CreatedbStmt>()).options, c"template") {
                     Some(name) => needs(name),
-                    None => Concern::Databases,
+                    None => needs(c"template1".as_ptr()),
                 }
             }
             T_AlterDatabaseStmt => {
@@ -116,10 +119,17 @@ unsafe fn look_at(node: *mut pg_sys::Node) -> Concern {
                     false => Concern::None,
                 }
             }
+            T_DropStmt => {
+                let kind = (*node.cast::<pg_sys::DropStmt>()).removeType;
+                match kind == pg_sys::ObjectType::OBJECT_EXTENSION {
+                    true => Concern::Known,
+                    false => Concern::None,
+                }
+            }
             T_TransactionStmt => {
                 let kind = (*node.cast::<pg_sys::TransactionStmt>()).kind;
                 match kind == pg_sys::TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED {
-                    true => Concern::Work,
+                    true => Concern::Known,
                     false => Concern::None,
                 }
             }

@@ -90,9 +90,15 @@ impl Command {
                 rows += execute_statement(text, statement, context);
             }
             end();
-            pg_sys::debug_query_string = std::ptr::null();
             rows
         }
+    }
+}
+
+impl Drop for Command {
+    fn drop(&mut self) {
+        // SAFETY: a plain variable; what is logged from now on has no statement.
+        unsafe { pg_sys::debug_query_string = std::ptr::null() }
     }
 }
 

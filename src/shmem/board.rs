@@ -2,14 +2,15 @@
 //!
 //! # Locking
 //! Relaxed atomics, and for each piece one process that may write it: a process its own entry, the
-//! launcher the freeing of databases, a slot whoever its state says (`slot.rs`). Claims are single
-//! atomic exchanges. Waiting is done on latches.
+//! launcher the freeing of databases, a slot whoever its state says (`slot.rs`). Which database has
+//! which place is changed under a spin lock, held for a look through the places; nothing in it can
+//! fail or wait. Waiting is done on latches.
 
 mod database;
 mod slot;
 
 use std::ffi::CStr;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicUsize};
 
 pub(crate) use database::{Database, NEVER};
@@ -96,6 +97,8 @@ impl Process {
 #[repr(C)]
 pub(crate) struct Board {
     pub(crate) launcher: Process,
+    /// Held while places are claimed and freed.
+    lock: AtomicU32,
     /// Set when databases were made or dropped.
     rescan: AtomicU32,
     /// Since when the server has had no slot for a worker of ours; 0 while it has.
@@ -131,20 +134,51 @@ impl Board {
 
     /// The number of a database's place, claimed if it has none; `None` when all are taken.
     pub(crate) fn claim(&self, database: u32) -> Option<usize> {
+        self.locked(|| self.find_or_claim(database))
+    }
+
+    fn find_or_claim(&self, database: u32) -> Option<usize> {
         self.find(database)
             .or_else(|| self.databases.iter().position(|p| p.claim(database)))
     }
 
+    /// Frees a place, unless somebody has asked for its worker meanwhile.
+    pub(crate) fn free_place(&self, place: &Database) {
+        self.locked(|| {
+            if place.poked.load(Relaxed) == 0 && !place.worker.is_there() {
+                place.free();
+            }
+        });
+    }
+
+    fn locked<T>(&self, work: impl FnOnce() -> T) -> T {
+        while (self.lock.compare_exchange(0, 1, Acquire, Relaxed)).is_err() {
+            std::hint::spin_loop();
+        }
+        let value = work();
+        self.lock.store(0, Release);
+        value
+    }
+
     /// Asks for the worker of a database.
     pub(crate) fn poke(&self, database: u32) {
-        if let Some(place) = self.claim(database).and_then(|n| self.place(n)) {
+        let number = self.locked(|| {
+            let number = self.find_or_claim(database)?;
+            self.place(number)?.poked.store(1, Relaxed);
+            Some(number)
+        });
+        match number.and_then(|number| self.place(number)) {
+            Some(place) if place.worker.is_there() => place.worker.wake(),
+            Some(_) => self.launcher.wake(),
+            None => self.ask_for_scan(),
+        }
+    }
+
+    /// Asks for the workers of all databases that are known to have pgopt.
+    pub(crate) fn poke_all(&self) {
+        for place in self.databases.iter().filter(|place| place.oid() != 0) {
             place.poked.store(1, Relaxed);
             place.worker.wake();
-            if !place.worker.is_there() {
-                self.launcher.wake();
-            }
-        } else {
-            self.ask_for_scan();
         }
     }
 
@@ -255,6 +289,7 @@ impl Board {
     /// there.
     pub(crate) fn empty(&self, database: u32, until: i64) -> bool {
         if let Some(place) = self.claim(database).and_then(|n| self.place(n)) {
+            place.quiet_by.store(session::pid(), Relaxed);
             place.quiet_until.store(until, Relaxed);
         }
         let pids = self.pids(database);
@@ -273,6 +308,7 @@ impl Board {
     pub(crate) fn reopen(&self, database: u32, from: i64) {
         if let Some(place) = self.find(database).and_then(|n| self.place(n)) {
             place.quiet_until.store(from, Relaxed);
+            place.quiet_by.store(0, Relaxed);
             place.poked.store(1, Relaxed);
             self.launcher.wake();
         }
@@ -283,17 +319,25 @@ impl Board {
 #[derive(Clone, Copy, Default)]
 struct Asked {
     worker: bool,
+    /// Only if the database is known to have pgopt.
+    if_known: bool,
     scan: bool,
 }
 
 static ASKED: Local<Asked> = Local::new(Asked {
     worker: false,
+    if_known: false,
     scan: false,
 });
 
 /// Asks for this database's worker once the transaction has committed.
 pub(crate) fn poke_at_commit() {
     ASKED.with(|asked| asked.worker = true);
+}
+
+/// The same, if the database is known to have pgopt.
+pub(crate) fn poke_known_at_commit() {
+    ASKED.with(|asked| asked.if_known = true);
 }
 
 /// Asks the launcher to look at the databases once the transaction has committed.
@@ -305,7 +349,7 @@ pub(crate) fn scan_at_commit() {
 #[inline]
 pub(crate) fn transaction_ended(committed: bool) {
     let asked = ASKED.get();
-    if !asked.worker && !asked.scan {
+    if !asked.worker && !asked.if_known && !asked.scan {
         return;
     }
     ASKED.set(Asked::default());
@@ -315,8 +359,9 @@ pub(crate) fn transaction_ended(committed: bool) {
     if asked.scan {
         shared.board.ask_for_scan();
     }
-    if asked.worker {
-        shared.board.poke(session::database());
+    let database = session::database();
+    if asked.worker || asked.if_known && shared.board.find(database).is_some() {
+        shared.board.poke(database);
     }
 }
 
@@ -328,12 +373,14 @@ pub(crate) fn own(slot: usize) {
     OWN_SLOT.set(Some(slot));
 }
 
+/// The slot of the run that this process executes, as long as it is this process's.
+pub(crate) fn own_slot() -> Option<&'static Slot> {
+    (super::get()?.board.slot(OWN_SLOT.get()?)).filter(|slot| slot.is_own())
+}
+
 /// This process ends with this error, while it may be executing a run.
 pub(crate) fn last_words(sqlstate: i32, message: &CStr) {
-    let slot = OWN_SLOT
-        .get()
-        .and_then(|number| super::get()?.board.slot(number));
-    if let Some(slot) = slot {
+    if let Some(slot) = own_slot() {
         slot.finish(Ending::Failed, sqlstate, &message.to_string_lossy(), -1);
     }
 }

@@ -179,7 +179,7 @@ fn database(place: &Database) -> Row {
 
 fn executor(slot: &Slot) -> Row {
     let state = match slot.state() {
-        State::Free | State::Abandoned => "ending",
+        State::Free | State::Held | State::Abandoned => "ending",
         State::Reserved | State::Go => "starting",
         State::Running => "running",
         State::Done => "ended",

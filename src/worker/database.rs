@@ -43,7 +43,7 @@ pub extern "C-unwind" fn pgopt_worker(argument: pg_sys::Datum) {
         return;
     };
     // Two may be asked for when the first was slow to come.
-    if place.oid() == 0 || place.quiet_until.load(Relaxed) > clock::now() || !place.worker.begin() {
+    if place.oid() == 0 || place.is_quiet(clock::now()) || !place.worker.begin() {
         return;
     }
     PLACE.set(Some(argument.value()));
@@ -156,7 +156,10 @@ fn work(board: &'static Board, place: &'static Database) {
         };
         let wait = (until - clock::now()).clamp(1_000, LINGER);
         background::report_idle();
-        background::wait(Duration::from_micros(wait.unsigned_abs()));
+        if background::wait(Duration::from_micros(wait.unsigned_abs())) {
+            // When jobs are due depends on settings, too.
+            round.look_again();
+        }
     }
 }
 

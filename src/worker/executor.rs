@@ -12,7 +12,6 @@ use crate::jobs::note;
 use crate::jobs::store::{self, Task};
 use crate::pg::background::{self, Cancel, Failure};
 use crate::pg::elevated;
-use crate::pg::local::Local;
 use crate::pg::top_level::{self, Command};
 use crate::pg::{clock, log};
 use crate::shmem;
@@ -21,23 +20,22 @@ use crate::shmem::board::{self, Ending, Slot, State};
 /// How long it waits to be told to begin, in microseconds.
 const PATIENCE: i64 = 60_000_000;
 
-static SLOT: Local<Option<usize>> = Local::new(None);
+/// What an executor is started with: the slot of its run, and which of the slot's runs it is.
+pub(super) fn argument(slot: usize, generation: u32) -> usize {
+    (generation as usize) << 8 | slot
+}
 
-/// The process's entry point; the argument is the number of its slot on the board.
+/// The process's entry point; the argument is made by [`argument`].
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn pgopt_executor(argument: pg_sys::Datum) {
     background::take_signals(Cancel::Command);
-    let slot = shmem::get().and_then(|shared| shared.board.slot(argument.value()));
-    let Some(slot) = slot else {
+    let (number, generation) = (argument.value() & 0xff, (argument.value() >> 8) as u32);
+    let slot = shmem::get().and_then(|shared| shared.board.slot(number));
+    let Some(slot) = slot.filter(|slot| slot.attach(generation)) else {
         return;
     };
-    if !matches!(slot.state(), State::Reserved | State::Go | State::Abandoned) {
-        return;
-    }
-    slot.attach();
-    SLOT.set(Some(argument.value()));
-    board::own(argument.value());
+    board::own(number);
     background::at_exit(leave);
     background::connect(slot.database(), Some(slot.owner.load(Relaxed)));
     if may_begin(slot) {
@@ -52,7 +50,7 @@ unsafe extern "C-unwind" fn leave(_code: i32, _argument: pg_sys::Datum) {
     let Some(board) = shmem::get().map(|shared| shared.board) else {
         return;
     };
-    let Some(slot) = SLOT.get().and_then(|number| board.slot(number)) else {
+    let Some(slot) = board::own_slot() else {
         return;
     };
     if slot.finished.load(Relaxed) == 0 {
@@ -82,7 +80,7 @@ fn may_begin(slot: &Slot) -> bool {
         match slot.state() {
             State::Go => return slot.step(State::Go, State::Running),
             State::Reserved if clock::now() - since < PATIENCE => {
-                background::wait(Duration::from_secs(1));
+                let _reloaded = background::wait(Duration::from_secs(1));
             }
             State::Reserved => {
                 slot.step(State::Reserved, State::Abandoned);
@@ -159,7 +157,7 @@ fn execute(task: &Task) -> std::result::Result<u64, Ended> {
     }
     let mut rows = 0;
     for (number, text) in task.commands.iter().enumerate() {
-        background::heed();
+        let _reloaded = background::heed();
         rows += execute_command(text).map_err(|mut ended| {
             if task.commands.len() > 1 {
                 let place = format!("command {} of {}", number + 1, task.commands.len());

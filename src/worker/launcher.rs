@@ -52,13 +52,18 @@ pub extern "C-unwind" fn pgopt_launcher(_argument: pg_sys::Datum) {
     background::at_exit(leave);
     board.launcher.begin();
     background::connect_to_shared_catalogs();
+    background::set(c"statement_timeout", "60s");
+    background::set(c"lock_timeout", "10s");
     background::report_idle();
     board.ask_for_scan();
     let mut launcher = Launcher::new(board);
     loop {
         let until = launcher.round();
         let wait = (until - clock::now()).clamp(1_000, NAP);
-        background::wait(Duration::from_micros(wait.unsigned_abs()));
+        if background::wait(Duration::from_micros(wait.unsigned_abs())) {
+            // When jobs are due depends on settings, too.
+            board.poke_all();
+        }
     }
 }
 
@@ -144,8 +149,9 @@ impl Launcher {
     fn forget_others(&self, there: &[u32]) {
         for place in self.board.places() {
             let oid = place.oid();
-            if oid != 0 && !there.contains(&oid) && !place.worker.is_there() {
-                place.free();
+            if oid != 0 && !there.contains(&oid) {
+                place.poked.store(0, Relaxed);
+                self.board.free_place(place);
             }
         }
         for slot in self.board.slots() {
@@ -163,9 +169,8 @@ impl Launcher {
             let database = slot.database();
             match slot.state() {
                 State::Done => {
-                    let waited = now - slot.finished.load(Relaxed);
-                    let worker = self.board.find(database).and_then(|n| self.board.place(n));
-                    if waited > ASK_AGAIN && !worker.is_some_and(|p| p.worker.is_there()) {
+                    let place = self.board.find(database).and_then(|n| self.board.place(n));
+                    if !place.is_some_and(|p| p.worker.is_there() || p.poked.load(Relaxed) != 0) {
                         self.board.poke(database);
                     }
                 }
@@ -185,11 +190,9 @@ impl Launcher {
     fn clear_places(&mut self) {
         for place in self.board.places() {
             let vacant = place.vacant.load(Relaxed) != 0;
-            if place.oid() != 0 && vacant && !place.worker.is_there() {
-                match place.poked.load(Relaxed) {
-                    0 => place.free(),
-                    _ => place.vacant.store(0, Relaxed),
-                }
+            if place.oid() != 0 && vacant {
+                self.board.free_place(place);
+                place.vacant.store(0, Relaxed);
             }
         }
     }
@@ -229,6 +232,7 @@ impl Launcher {
             .filter(|(_, place)| now - place.asked_at.load(Relaxed) > COMING)
             .filter_map(|(number, place)| Some((place.wanted_since(now)?, number)))
             .collect();
+        wanted.retain(|(_, number)| self.is_known(*number));
         wanted.sort_unstable();
         let coming = (self.board.places().iter())
             .filter(|place| place.oid() != 0 && !place.worker.is_there())
@@ -253,6 +257,15 @@ impl Launcher {
             // Whoever has nothing to do right now makes room.
             self.board.wake_workers();
         }
+    }
+
+    /// Whether a database may have a worker; one that nobody has seen yet is looked for.
+    fn is_known(&self, number: usize) -> bool {
+        let known = (self.board.place(number)).is_some_and(|p| self.known.contains(&p.oid()));
+        if !known {
+            self.board.ask_for_scan();
+        }
+        known
     }
 
     fn start(&mut self, number: usize, now: i64) -> bool {
@@ -291,7 +304,10 @@ impl Launcher {
                 true => now,
                 false => place.wake_at.load(Relaxed),
             };
-            let quiet = place.quiet_until.load(Relaxed);
+            let quiet = match place.is_quiet(now) {
+                true => place.quiet_until.load(Relaxed).min(now + ASK_AGAIN),
+                false => 0,
+            };
             let coming = match place.asked_at.load(Relaxed) {
                 0 => 0,
                 asked => asked + COMING,

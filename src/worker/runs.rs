@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use pgrx::PgSqlErrorCode;
 
+use super::executor;
 use crate::error::{Result, sqlstate_text};
 use crate::jobs::store::{self, Ended, Outcome, Start};
 use crate::pg::background::{self, Failure, Worker};
@@ -82,6 +83,12 @@ impl Round {
         (self.board.slots().iter()).filter(move |slot| slot.database() == database)
     }
 
+    /// Every job is to be looked at anew in the next round.
+    pub(super) fn look_again(&mut self) {
+        store::look_again();
+        self.next = 0;
+    }
+
     /// Does what is to be done at `now`.
     pub(super) fn run(&mut self, now: i64, poked: bool) -> std::result::Result<State, Failure> {
         if self.is_first {
@@ -139,11 +146,9 @@ impl Round {
             if pid == 0 && slot.state() == At::Go && waited > COMING {
                 let sqlstate = PgSqlErrorCode::ERRCODE_INSUFFICIENT_RESOURCES as i32;
                 let message = "the process of the run could not be started";
-                slot.finish(Ending::Failed, sqlstate, message, -1);
-                slot.step(At::Go, At::Done);
+                slot.bury(At::Go, Ending::Failed, sqlstate, message);
             } else if slot.state() == At::Running && pid != 0 && !background::is_alive(pid) {
-                slot.finish(Ending::Lost, 0, "", -1);
-                slot.step(At::Running, At::Done);
+                slot.bury(At::Running, Ending::Lost, 0, "");
             }
         }
     }
@@ -158,7 +163,7 @@ impl Round {
         if !catalog::has_pgopt() {
             return Ok(None);
         }
-        if self.is_first || poked {
+        if self.is_first || poked || self.next == 0 {
             store::adopt(now)?;
         }
         let mut over = Vec::new();
@@ -230,7 +235,7 @@ impl Round {
             name: &name,
             kind: c"pgopt executor",
             function: c"pgopt_executor",
-            argument: number,
+            argument: executor::argument(number, slot.generation()),
         });
         if started {
             self.board.found_slot();

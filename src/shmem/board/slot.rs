@@ -27,6 +27,8 @@ pub(crate) enum State {
     Running = 4,
     /// It is over; how it ended is in the slot.
     Done = 5,
+    /// The worker is changing it.
+    Held = 6,
 }
 
 /// How a run ended.
@@ -46,6 +48,8 @@ pub(crate) enum Ending {
 #[repr(C)]
 pub(crate) struct Slot {
     state: AtomicU32,
+    /// Counts the runs it has held, so that a process that comes late knows that its run is over.
+    generation: AtomicU32,
     database: AtomicU32,
     pub(crate) owner: AtomicU32,
     pub(crate) job: AtomicI64,
@@ -74,6 +78,7 @@ impl Slot {
             3 => State::Abandoned,
             4 => State::Running,
             5 => State::Done,
+            6 => State::Held,
             _ => State::Free,
         }
     }
@@ -89,14 +94,15 @@ impl Slot {
     /// Whose it is.
     pub(crate) fn database(&self) -> u32 {
         match self.state() {
-            State::Free => 0,
+            State::Free | State::Held => 0,
             _ => self.database.load(Relaxed),
         }
     }
 
     pub(super) fn reserve(&self, database: u32) -> bool {
-        let reserved = self.step(State::Free, State::Reserved);
-        if reserved {
+        let held = self.step(State::Free, State::Held);
+        if held {
+            self.generation.fetch_add(1, Relaxed);
             self.database.store(database, Relaxed);
             self.pid.store(0, Relaxed);
             self.latch.store(0, Relaxed);
@@ -108,29 +114,68 @@ impl Slot {
             self.sqlstate.store(0, Relaxed);
             self.ending.store(Ending::Failed as u32, Relaxed);
             self.message.set("");
+            self.step(State::Held, State::Reserved);
         }
-        reserved
+        held
     }
 
     pub(super) fn leave(&self, state: State) -> bool {
         self.step(state, State::Free)
     }
 
-    /// The executor is there.
-    pub(crate) fn attach(&self) {
+    /// Which of its runs it holds.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load(Relaxed)
+    }
+
+    /// The executor of that run is there; false if the run is over, or another one is there.
+    pub(crate) fn attach(&self, generation: u32) -> bool {
+        let waits = matches!(self.state(), State::Reserved | State::Go | State::Abandoned);
+        if !waits || self.generation() != generation {
+            return false;
+        }
+        let alone = self
+            .pid
+            .compare_exchange(0, session::pid(), AcqRel, Acquire);
+        if alone.is_err() {
+            return false;
+        }
         self.latch.store(latch::own(), Relaxed);
-        self.pid.store(session::pid(), Relaxed);
+        // It may have been buried in between.
+        let is_same = self.generation() == generation;
+        if !is_same {
+            self.detach();
+        }
+        is_same
+    }
+
+    /// Whether it is this process's.
+    pub(crate) fn is_own(&self) -> bool {
+        self.pid.load(Relaxed) == session::pid()
     }
 
     /// The executor is going.
     pub(crate) fn detach(&self) {
-        self.latch.store(0, Relaxed);
-        self.pid.store(0, Relaxed);
+        if self.is_own() {
+            self.latch.store(0, Relaxed);
+            self.pid.store(0, Relaxed);
+        }
     }
 
     /// Wakes the executor.
     pub(crate) fn wake(&self) {
         latch::set(self.latch.load(Relaxed));
+    }
+
+    /// The worker notes that a run ended without its executor saying so; false if it has said
+    /// something since.
+    pub(crate) fn bury(&self, from: State, ending: Ending, sqlstate: i32, message: &str) -> bool {
+        let held = self.step(from, State::Held);
+        if held {
+            self.finish(ending, sqlstate, message, -1);
+            self.step(State::Held, State::Done);
+        }
+        held
     }
 
     /// How the run ended.
