@@ -36,7 +36,7 @@ mod tests {
             work()
         });
         assert!(outcome.is_err());
-        store::look_again();
+        store::has_failed();
     }
 
     #[pg_test]
@@ -126,7 +126,7 @@ mod tests {
             );
         }
         // It stays aside, until it is changed.
-        store::look_again();
+        store::has_failed();
         adopt(now);
         assert_eq!(shown("state", "broken"), "quarantined");
         run("SELECT pgopt.schedule('broken', '1 hour', 'SELECT 1', replace => true)");
@@ -179,7 +179,7 @@ mod tests {
         adopt(now);
         let full =
             || crate::error::Error::new(pgrx::PgSqlErrorCode::ERRCODE_DISK_FULL, "no space left");
-        store::look_again();
+        store::has_failed();
         let outcome = rolled_back(&Surroundings::default(), || {
             run("SELECT 1");
             store::plan(now + 2 * HOUR, 10, &mut |_| Err(full()))

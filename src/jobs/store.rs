@@ -16,7 +16,7 @@ mod sql;
 
 use pgrx::pg_sys;
 
-pub(crate) use adopt::adopt;
+pub(crate) use adopt::{adopt, look_again};
 pub(crate) use claim::{claim, task};
 pub(crate) use finish::{finish, recover};
 pub(crate) use history::trim_history;
@@ -24,10 +24,10 @@ pub(crate) use plan::plan;
 
 use super::decide::State;
 
-/// After a round that failed: what this process knows may not have been committed, and the row of
-/// some job may be at fault.
-pub(crate) fn look_again() {
-    adopt::look_again();
+/// A round failed: what this process knows may not have been committed, and the row of some job
+/// may be at fault.
+pub(crate) fn has_failed() {
+    look_again();
     quarantine::suspect();
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn adopt(now: i64) -> Result<()> {
 }
 
 /// The next call looks at every job again: what this process knows may not have been committed.
-pub(super) fn look_again() {
+pub(crate) fn look_again() {
     HAS_LOOKED.set(false);
 }
 
