@@ -171,7 +171,7 @@ mod tests {
                FROM pgopt.job_definitions j WHERE name = 'pgopt apply {id}'"
         ));
         let table = job.get("table").and_then(Value::as_i64).expect("table");
-        assert_eq!(text(&job, "exclusion_key"), format!("table:{table}"));
+        assert_eq!(text(&job, "exclusion_key"), format!("pgopt:table:{table}"));
         assert_eq!(job.get("once"), Some(&Value::Bool(true)));
         assert_eq!(
             number(&format!(

@@ -141,8 +141,14 @@ mod tests {
             .expect("built");
         play(&commands[..=built]).expect("up to the build");
         invalidate("af5.old");
+        // A job that has its name, from before, does not keep the clean-up from being queued.
+        run(&format!(
+            "SELECT pgopt.schedule('squatter', NULL, 'SELECT 1');
+             UPDATE pgopt.job_definitions SET name = 'pgopt clean up {id}' WHERE name = 'squatter'"
+        ));
         end(id, "job_id", false, false);
         play(&commands_of_clean_up(id)).expect("clean up");
+        run(&format!("SELECT pgopt.unschedule('pgopt clean up {id}')"));
         assert!(all_valid());
         assert!(!definitions("af5").contains("INDEX old"));
         assert!(definitions("af5").contains("(c, b)"));

@@ -108,10 +108,10 @@ mod tests {
              schedule('x', '1 hour', 'SELECT 1', time_zone => 'europe/berlin') ==> accepted
              schedule('x', '1 hour', 'SELECT 1', starts => 'infinity') ==> 22023|must be finite
              schedule('x', '1 hour', 'SELECT 1', starts => '-infinity') ==> 22023|must be finite
-             schedule('x', '1 mon', 'SELECT 1', starts => '4713-01-01 BC') ==> accepted
-             schedule('x', '1 s', 'SELECT 1', starts => '4713-01-01 BC') ==> accepted
-             schedule('x', '1 mon', 'SELECT 1', starts => '294276-01-01') ==> accepted
-             schedule('x', '0 3 * * *', 'SELECT 1', starts => '294276-01-01') ==> 22023|It is never due.",
+             schedule('x', '1 mon', 'SELECT 1', starts => '1001-01-01') ==> accepted
+             schedule('x', '1 s', 'SELECT 1', starts => '1001-01-01') ==> accepted
+             schedule('x', '1 mon', 'SELECT 1', starts => '3999-01-01') ==> accepted
+             schedule('x', '0 3 * * *', 'SELECT 1', starts => '3999-01-01') ==> accepted",
         );
     }
 
@@ -165,6 +165,14 @@ mod tests {
              schedule(repeat('x', 64), '1 hour', 'SELECT 1') ==> 42622|job name is too long|64 bytes
              schedule(repeat('ö', 32), '1 hour', 'SELECT 1') ==> 42622|64 bytes
              schedule('there', '1 hour', 'SELECT 1') ==> 42710|job \"there\" already exists|replace => true
+             schedule('x', '1 hour', 'SELECT 1', starts => '294276-12-31') ==> 22008|argument \"starts\" is out of range
+             schedule('x', '1 hour', 'SELECT 1', starts => '4713-01-01 BC') ==> 22008
+             schedule('x', '1 hour', 'SELECT 1', starts => 'infinity') ==> 22023
+             schedule('x', '1 hour', 'SELECT 1', exclusion_key => repeat('k', 257)) ==> 54000|257 bytes
+             schedule('x', repeat(' ', 1024) || '1 hour', 'SELECT 1') ==> 54000|\"schedule\"
+             schedule('x', '1 hour', 'SELECT 1', priority => -101) ==> 22023
+             schedule('x', '1 hour', 'SELECT 1', statement_timeout => '25 days') ==> 22023|24.8 days
+             schedule('x', '1 hour', 'SELECT 1', lock_timeout => '300 days') ==> 22023|\"lock_timeout\"
              alter_job('nowhere') ==> 42704|job \"nowhere\" does not exist
              alter_job(NULL) ==> 22004
              alter_job('there', new_name => '') ==> 42602
@@ -241,7 +249,8 @@ mod tests {
              schedule('x', '1 hour', 'SELECT 1', run_after => '{NULL}') ==> 22004
              alter_job('there', run_after => '{there}') ==> 22023|cannot wait for itself
              schedule('x', '1 hour', 'SELECT 1', max_attempts => NULL, backoff => NULL, overlap => NULL, catch_up => NULL, replace => NULL) ==> accepted
-             schedule('x', '1 hour', 'SELECT 1', priority => -2147483648) ==> accepted",
+             schedule('x', '1 hour', 'SELECT 1', priority => -2147483648) ==> 22023|between -100 and 100|It is -2147483648.
+             schedule('x', '1 hour', 'SELECT 1', priority => -100) ==> accepted",
         );
     }
 

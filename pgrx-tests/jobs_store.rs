@@ -408,7 +408,7 @@ mod tests {
         .expect("plan");
         assert!(plan.starts.is_empty());
         assert_eq!(plan.wake_at, Some(now + 2 * HOUR));
-        let job = value("SELECT job::text FROM pgopt.jobs WHERE name = 'fresh'");
+        let job = value("SELECT id::text FROM pgopt.jobs WHERE name = 'fresh'");
         assert_eq!(asked, [(job.parse().expect("number"), false)]);
         assert_eq!(log("fresh"), "skipped nothing changed");
         assert_eq!(shown("last_status || state", "fresh"), "skippedscheduled");

@@ -26,3 +26,6 @@ BEGIN
     END LOOP;
 END $$;
 GRANT SELECT ON pgopt.jobs, pgopt.job_runs, pgopt.matview_status, pgopt.applied TO PUBLIC;
+-- What pg_dump reads of the tables that it dumps, so that the owner of the database can dump it.
+GRANT SELECT ON pgopt.job_definitions, pgopt.job_ids, pgopt.matview_schedules, pgopt.matview_schedules_id_seq
+    TO pg_database_owner;

@@ -6,10 +6,19 @@ COMMENT ON SEQUENCE pgopt.job_ids IS 'identifiers of jobs';
 CREATE SEQUENCE pgopt.job_run_ids;
 COMMENT ON SEQUENCE pgopt.job_run_ids IS 'identifiers of runs of jobs';
 
+-- They begin where the clock is, so that what still runs for an extension that was dropped has no
+-- number in common with this one.
+SELECT pg_catalog.setval(s::pg_catalog.regclass,
+           ((pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.-) 1577836800)
+               OPERATOR(pg_catalog.*) 1000)::bigint)
+  FROM pg_catalog.unnest('{pgopt.job_ids,pgopt.job_run_ids}'::text[]) AS s;
+
 CREATE TABLE pgopt.job_definitions (
     id bigint PRIMARY KEY DEFAULT pg_catalog.nextval('pgopt.job_ids'::pg_catalog.regclass),
     name text NOT NULL UNIQUE,
-    owner regrole NOT NULL,
+    owner text NOT NULL,
+    owner_oid oid NOT NULL,
+    owner_place text NOT NULL,
     schedule text,
     every interval,
     time_zone text NOT NULL,
@@ -37,7 +46,9 @@ CREATE TABLE pgopt.job_definitions (
 COMMENT ON TABLE pgopt.job_definitions IS 'Jobs as they were scheduled; written by pgopt''s functions only, dumped by pg_dump; use the view pgopt.jobs';
 COMMENT ON COLUMN pgopt.job_definitions.id IS 'identifier of the job';
 COMMENT ON COLUMN pgopt.job_definitions.name IS 'its name';
-COMMENT ON COLUMN pgopt.job_definitions.owner IS 'role that it runs as';
+COMMENT ON COLUMN pgopt.job_definitions.owner IS 'name of the role that it runs as, by which the role is found after a restore; kept up with renames';
+COMMENT ON COLUMN pgopt.job_definitions.owner_oid IS 'that role, as long as owner_place is where it is';
+COMMENT ON COLUMN pgopt.job_definitions.owner_place IS 'the server, database and extension that owner_oid is an OID of';
 COMMENT ON COLUMN pgopt.job_definitions.schedule IS 'cron text, interval or name such as @daily; null for on demand only';
 COMMENT ON COLUMN pgopt.job_definitions.every IS 'the interval, if the schedule is one';
 COMMENT ON COLUMN pgopt.job_definitions.time_zone IS 'time zone of the schedule';
@@ -55,7 +66,7 @@ COMMENT ON COLUMN pgopt.job_definitions.overlap IS 'when it is due while it runs
 COMMENT ON COLUMN pgopt.job_definitions.catch_up IS 'whether missed runs are made up for, once';
 COMMENT ON COLUMN pgopt.job_definitions.priority IS 'of jobs that are due together, higher ones start first';
 COMMENT ON COLUMN pgopt.job_definitions.maintenance_window IS 'whether it waits for pgopt.maintenance_window';
-COMMENT ON COLUMN pgopt.job_definitions.exclusion_key IS 'two jobs with the same key never run at once';
+COMMENT ON COLUMN pgopt.job_definitions.exclusion_key IS 'two jobs of one owner with the same key never run at once; keys that begin with pgopt: are everybody''s';
 COMMENT ON COLUMN pgopt.job_definitions.run_after IS 'jobs that it lets go first when they are due';
 COMMENT ON COLUMN pgopt.job_definitions.once IS 'whether it is removed when its run has ended for good';
 COMMENT ON COLUMN pgopt.job_definitions.slow_down IS 'whether it runs less often when a run takes longer than its interval';
@@ -81,6 +92,7 @@ CREATE TABLE pgopt.job_states (
     started timestamptz,
     run_name text,
     run_owner oid,
+    run_version bigint,
     run_command text,
     priority integer NOT NULL,
     exclusion_key text,
@@ -95,7 +107,8 @@ CREATE TABLE pgopt.job_states (
     last_rows bigint,
     last_sqlstate text,
     last_message text,
-    over boolean NOT NULL DEFAULT false)
+    over boolean NOT NULL DEFAULT false,
+    quarantined bigint)
 WITH (fillfactor = 50);
 CREATE INDEX job_states_due ON pgopt.job_states (due) WHERE due IS NOT NULL;
 CREATE INDEX job_states_running ON pgopt.job_states (running_run) WHERE running_run IS NOT NULL;
@@ -116,9 +129,10 @@ COMMENT ON COLUMN pgopt.job_states.running_run IS 'run under way';
 COMMENT ON COLUMN pgopt.job_states.started IS 'when it began';
 COMMENT ON COLUMN pgopt.job_states.run_name IS 'name of the job when it began';
 COMMENT ON COLUMN pgopt.job_states.run_owner IS 'role that it runs as';
+COMMENT ON COLUMN pgopt.job_states.run_version IS 'version of the definition that it was begun for';
 COMMENT ON COLUMN pgopt.job_states.run_command IS 'its commands, the first 1000 characters';
 COMMENT ON COLUMN pgopt.job_states.priority IS 'as in the definition';
-COMMENT ON COLUMN pgopt.job_states.exclusion_key IS 'as in the definition';
+COMMENT ON COLUMN pgopt.job_states.exclusion_key IS 'as in the definition, with the owner before it';
 COMMENT ON COLUMN pgopt.job_states.run_after IS 'as in the definition';
 COMMENT ON COLUMN pgopt.job_states.skipped IS 'times of the schedule that were skipped because a run was under way, or missed';
 COMMENT ON COLUMN pgopt.job_states.booted IS 'start of the server for which a @reboot job ran';
@@ -131,11 +145,13 @@ COMMENT ON COLUMN pgopt.job_states.last_rows IS 'rows that the last run processe
 COMMENT ON COLUMN pgopt.job_states.last_sqlstate IS 'SQLSTATE of the last run, if it failed';
 COMMENT ON COLUMN pgopt.job_states.last_message IS 'what it said';
 COMMENT ON COLUMN pgopt.job_states.over IS 'whether the job ran its once, and is removed as soon as nobody holds its definition';
+COMMENT ON COLUMN pgopt.job_states.quarantined IS 'version of the definition that could not be worked with; it is left alone until it is changed';
 
 CREATE TABLE pgopt.job_requests (
     run bigint PRIMARY KEY,
     job_id bigint NOT NULL,
     kind text NOT NULL);
+CREATE INDEX job_requests_of_job ON pgopt.job_requests (job_id, kind);
 COMMENT ON TABLE pgopt.job_requests IS 'What users asked of the worker and it has not taken up yet; nearly always empty';
 COMMENT ON COLUMN pgopt.job_requests.run IS 'identifier of the run asked for, or just a number';
 COMMENT ON COLUMN pgopt.job_requests.job_id IS 'identifier of the job';
@@ -172,8 +188,15 @@ COMMENT ON COLUMN pgopt.job_run_log.sqlstate IS 'SQLSTATE of the failure';
 COMMENT ON COLUMN pgopt.job_run_log.message IS 'error message, reason or remark';
 COMMENT ON COLUMN pgopt.job_run_log.next_try IS 'when the next attempt was to be made';
 
-SELECT pg_catalog.pg_extension_config_dump('pgopt.job_definitions', '');
+SELECT pg_catalog.pg_extension_config_dump('pgopt.job_definitions', 'WHERE NOT once');
 SELECT pg_catalog.pg_extension_config_dump('pgopt.job_ids', '');
+
+CREATE FUNCTION pgopt.job_owner(owner text, owner_oid oid, owner_place text)
+RETURNS oid
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'job_owner_wrapper';
+COMMENT ON FUNCTION pgopt.job_owner(text, oid, text) IS
+'The role that a definition of a job names: by its OID where that was written down, which may be of a role that was dropped since, by its name after a restore; null if there is none of that name';
 
 CREATE FUNCTION pgopt.jobs_changed()
 RETURNS trigger
@@ -312,7 +335,7 @@ COMMENT ON FUNCTION pgopt.reset_breaker(text) IS
 CREATE VIEW pgopt.jobs WITH (security_barrier) AS
 SELECT d.id,
        d.name,
-       d.owner,
+       o.owner::pg_catalog.regrole AS owner,
        d.schedule,
        d.time_zone,
        d.commands[1] AS command,
@@ -320,11 +343,12 @@ SELECT d.id,
        CASE WHEN s.running_run IS NOT NULL THEN 'running'
             WHEN s.requested_run IS NOT NULL OR q.run IS NOT NULL THEN 'requested'
             WHEN NOT d.enabled THEN 'paused'
+            WHEN s.quarantined OPERATOR(pg_catalog.=) d.version THEN 'quarantined'
             WHEN s.breaker OPERATOR(pg_catalog.=) 'open' AND q.reset IS NULL THEN 'open'
             WHEN s.retry_at IS NOT NULL THEN 'retrying'
             WHEN d.schedule IS NULL THEN 'on demand'
             ELSE 'scheduled' END AS state,
-       CASE WHEN NOT d.enabled THEN NULL
+       CASE WHEN NOT d.enabled OR s.quarantined OPERATOR(pg_catalog.=) d.version THEN NULL
             WHEN s.version OPERATOR(pg_catalog.=) d.version THEN coalesce(s.due, s.slot)
             ELSE d.first_run END AS next_run,
        CASE WHEN q.reset IS NULL THEN coalesce(s.failures, 0) ELSE 0 END AS failures,
@@ -360,23 +384,24 @@ SELECT d.id,
        d.starts,
        d.created
   FROM pgopt.job_definitions AS d
+ CROSS JOIN LATERAL (SELECT coalesce(pgopt.job_owner(d.owner, d.owner_oid, d.owner_place), 0) AS owner) AS o
   LEFT JOIN pgopt.job_states AS s ON s.job_id OPERATOR(pg_catalog.=) d.id
   LEFT JOIN (SELECT r.job_id,
                     pg_catalog.min(r.run) FILTER (WHERE r.kind OPERATOR(pg_catalog.=) 'run') AS run,
                     pg_catalog.min(r.run) FILTER (WHERE r.kind OPERATOR(pg_catalog.=) 'reset') AS reset
                FROM pgopt.job_requests AS r GROUP BY r.job_id) AS q ON q.job_id OPERATOR(pg_catalog.=) d.id
- WHERE pg_catalog.pg_has_role(d.owner::pg_catalog.oid, 'USAGE')
+ WHERE pg_catalog.pg_has_role(o.owner, 'USAGE')
     OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE');
 COMMENT ON VIEW pgopt.jobs IS
 'Jobs of the roles whose privileges the current user has; of all roles with pg_read_all_stats';
 COMMENT ON COLUMN pgopt.jobs.id IS 'identifier of the job';
 COMMENT ON COLUMN pgopt.jobs.name IS 'its name';
-COMMENT ON COLUMN pgopt.jobs.owner IS 'role that it runs as; a number when the role was dropped since';
+COMMENT ON COLUMN pgopt.jobs.owner IS 'role that it runs as; a number when the role was dropped since, - when it is not there after a restore';
 COMMENT ON COLUMN pgopt.jobs.schedule IS 'cron text, interval or name such as @daily; null for on demand only';
 COMMENT ON COLUMN pgopt.jobs.time_zone IS 'time zone of the schedule';
 COMMENT ON COLUMN pgopt.jobs.command IS 'the first of its commands';
 COMMENT ON COLUMN pgopt.jobs.commands IS 'statements, run one after the other, each in a transaction of its own';
-COMMENT ON COLUMN pgopt.jobs.state IS 'running, requested (by pgopt.run_now()), paused, open (its breaker), retrying, on demand or scheduled';
+COMMENT ON COLUMN pgopt.jobs.state IS 'running, requested (by pgopt.run_now()), paused, quarantined (last_message says why), open (its breaker), retrying, on demand or scheduled';
 COMMENT ON COLUMN pgopt.jobs.next_run IS 'when it is due next; while it runs, the next time of its schedule';
 COMMENT ON COLUMN pgopt.jobs.failures IS 'failures in a row';
 COMMENT ON COLUMN pgopt.jobs.breaker IS 'closed, open (it is not run) or half-open (one run shows whether it works again)';
@@ -403,7 +428,7 @@ COMMENT ON COLUMN pgopt.jobs.overlap IS 'when it is due while it runs: skip, or 
 COMMENT ON COLUMN pgopt.jobs.catch_up IS 'whether missed runs are made up for, once';
 COMMENT ON COLUMN pgopt.jobs.priority IS 'of jobs that are due together, higher ones start first';
 COMMENT ON COLUMN pgopt.jobs.maintenance_window IS 'whether it waits for pgopt.maintenance_window';
-COMMENT ON COLUMN pgopt.jobs.exclusion_key IS 'two jobs with the same key never run at once';
+COMMENT ON COLUMN pgopt.jobs.exclusion_key IS 'two jobs of one owner with the same key never run at once';
 COMMENT ON COLUMN pgopt.jobs.run_after IS 'jobs that it lets go first when they are due';
 COMMENT ON COLUMN pgopt.jobs.once IS 'whether it is removed when its run has ended for good';
 COMMENT ON COLUMN pgopt.jobs.slow_down IS 'whether it runs less often when a run takes longer than its interval';

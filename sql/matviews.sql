@@ -21,7 +21,8 @@ COMMENT ON COLUMN pgopt.matview_schedules.concurrently IS 'auto, on or off';
 COMMENT ON COLUMN pgopt.matview_schedules.skip_unchanged IS 'Whether it is left alone while nothing that it reads has changed';
 COMMENT ON SEQUENCE pgopt.matview_schedules_id_seq IS 'Keys of schedules of materialized views';
 COMMENT ON COLUMN pgopt.matview_schedules.linked IS 'The jobs that its job waits for as they refresh what the view reads; others are the user''s';
-SELECT pg_catalog.pg_extension_config_dump('pgopt.matview_schedules', '');
+SELECT pg_catalog.pg_extension_config_dump('pgopt.matview_schedules',
+    'WHERE job_id IN (SELECT id FROM pgopt.job_definitions WHERE NOT once)');
 SELECT pg_catalog.pg_extension_config_dump('pgopt.matview_schedules_id_seq', '');
 
 -- What is known of views that pgopt has refreshed; found anew after a restore.

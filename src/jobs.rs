@@ -9,10 +9,12 @@ mod change;
 mod check;
 pub(crate) mod decide;
 mod definition;
+mod limits;
 pub(crate) mod note;
 mod requests;
 pub(crate) mod store;
 mod zone;
 
 pub(crate) use definition::{NewJob, register, remove, replace};
+pub(crate) use limits::RESERVED_KEYS;
 pub(crate) use requests::request_run;

@@ -174,6 +174,10 @@ mod jobs_bad_input_tests;
 mod jobs_store_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/jobs_harm.rs"]
+mod jobs_harm_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/jobs_runs.rs"]
 mod jobs_runs_tests;
 

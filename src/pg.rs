@@ -40,6 +40,7 @@ pub(crate) mod operator_class;
 pub(crate) mod operator_classes;
 pub(crate) mod parameters;
 pub(crate) mod parse;
+pub(crate) mod place;
 pub(crate) mod plan;
 #[cfg(not(feature = "pg18"))]
 mod plan_state;

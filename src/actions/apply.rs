@@ -10,7 +10,7 @@ use crate::advisor::applicable::Applicable;
 use crate::advisor::shown;
 use crate::error::{Error, Result};
 use crate::jobs::{self, NewJob};
-use crate::pg::roles;
+use crate::pg::{clock, roles};
 
 /// Microseconds of a second.
 const SECOND: i64 = 1_000_000;
@@ -149,7 +149,7 @@ fn queue(
 ) -> Result<i64> {
     let mut job = NewJob::new(job_name(id, task), commands, owner);
     job.once = true;
-    job.exclusion_key = Some(format!("table:{}", plan.table));
+    job.exclusion_key = Some(format!("{}table:{}", jobs::RESERVED_KEYS, plan.table));
     // Builds take as long as they take, whatever the role's settings say.
     job.statement_timeout = Some(0);
     job.breaker_failures = 0;
@@ -157,7 +157,17 @@ fn queue(
         Task::Apply | Task::Undo => (ATTEMPTS, 30 * SECOND, 600 * SECOND),
         Task::CleanUp => (i32::MAX, 5 * SECOND, 600 * SECOND),
     };
-    let job = jobs::register(&job)?;
+    let registered = match (jobs::register(&job), task) {
+        // A name that somebody has taken, as in a dump, keeps nobody from cleaning up.
+        (Err(error), Task::CleanUp)
+            if error.sqlstate() == PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT =>
+        {
+            job.name = format!("{} {}", job.name, clock::now());
+            jobs::register(&job)
+        }
+        (registered, _) => registered,
+    };
+    let job = registered?;
     jobs::request_run(job)?;
     Ok(job)
 }

@@ -204,10 +204,14 @@ fn room(size: u64) -> Result<()> {
         "not enough disk space to build the index",
     )
     .detail(format!(
-        "Its size is estimated at {}; building it, with its sort and a margin, needs {} {place}, and {} are free.",
+        "Its size is estimated at {}; building it, with its sort and a margin, needs {} {place}, {}.",
         decide::megabytes(size),
         decide::megabytes(lack.needed),
-        decide::megabytes(lack.free),
+        // How full the server's disks are is not everybody's business.
+        match roles::may_read_all_statistics() {
+            true => format!("and {} are free", decide::megabytes(lack.free)),
+            false => "and less is free".to_owned(),
+        },
     ))
     .hint(hint))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::apply::{job_name, queue_clean_up};
+use super::apply::queue_clean_up;
 use super::commands::names;
 use super::log::{self, Action};
 use super::rests;
@@ -87,7 +87,7 @@ fn clean_up(action: &Action) -> Result<()> {
         (rests::of(action)?.iter())
             .filter_map(|found| all.get(found.place).map(|name| (*name).to_owned())),
     );
-    if left.is_empty() || log::job_exists(&job_name(action.id, Task::CleanUp))? {
+    if left.is_empty() || log::is_cleaned_up(action.id)? {
         return Ok(());
     }
     match queue_clean_up(action) {

@@ -172,12 +172,13 @@ pub(super) fn last_failure(job: i64) -> Result<(Option<String>, Option<String>)>
     })
 }
 
-/// Whether there is a job of that name.
-pub(super) fn job_exists(name: &str) -> Result<bool> {
+/// Whether a job cleans up after the action; not by its name, which others' jobs may have.
+pub(super) fn is_cleaned_up(id: i64) -> Result<bool> {
     as_superuser(|| {
         spi::json(
-            "SELECT to_jsonb(EXISTS (SELECT FROM pgopt.job_definitions AS j WHERE j.name = $1))",
-            &[DatumWithOid::from(name)],
+            "SELECT to_jsonb(EXISTS (SELECT FROM pgopt.action_log AS a JOIN pgopt.job_definitions AS j
+                                      ON j.id = a.clean_up_job_id WHERE a.id = $1))",
+            &[DatumWithOid::from(id)],
         )
     })
 }

@@ -16,6 +16,7 @@ use super::decide::Overlap;
 use crate::arguments::{self, is_null};
 use crate::calendar::DAY;
 use crate::error::{Error, Result, abbreviate};
+use crate::pg::{place, roles};
 use crate::shmem::board;
 
 /// No wait is longer than this, in microseconds.
@@ -27,6 +28,15 @@ const LONGEST: i64 = 366 * DAY;
 fn jobs_changed() -> bool {
     board::poke_at_commit();
     false
+}
+
+/// By name only where the OID is not one of this place: there it is somebody else's, or nobody's.
+#[pg_extern(sql = false)]
+fn job_owner(owner: &str, owner_oid: pg_sys::Oid, owner_place: &str) -> Option<pg_sys::Oid> {
+    match owner_place == place::here() {
+        true => Some(owner_oid),
+        false => roles::named(owner),
+    }
 }
 
 #[pg_extern(sql = false)]
@@ -286,8 +296,12 @@ fn timeout(argument: &str, interval: &Interval) -> Result<Option<i32>> {
         return Ok(None);
     }
     // Rounded up: less than one would be none.
-    let milliseconds = i32::try_from((length + 999) / 1000).unwrap_or(i32::MAX);
-    Ok(Some(milliseconds))
+    let milliseconds = i32::try_from((length + 999) / 1000);
+    milliseconds.map(Some).map_err(|_| {
+        Error::invalid_parameter(format!("argument \"{argument}\" is too long"))
+            .detail(format!("{} ms (24.8 days) are the most.", i32::MAX))
+            .hint("Pass 0 for none.")
+    })
 }
 
 fn overlap_of(text: &str) -> Result<Overlap> {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::decide::Overlap;
 use super::definition::{NewJob, exists, register, remove, replace};
-use super::{check, requests};
+use super::{check, limits, requests};
 use crate::error::{Error, Result, abbreviate};
 use crate::pg::elevated::as_superuser;
 use crate::pg::{roles, spi};
@@ -43,10 +43,13 @@ pub(super) struct Changes {
 /// Schedules a job of the current user.
 pub(super) fn schedule(name: &str, changes: Changes, may_replace: bool) -> Result<i64> {
     check::require_preloaded()?;
+    limits::free_name(name)?;
     let mut job = NewJob::new(name.to_owned(), Vec::new(), roles::current_user());
     let before = find(name)?.filter(|_| may_replace);
-    if let Some(before) = &before {
-        require_rights(before, name)?;
+    if let Some(before) = &before
+        && !before.is_own()
+    {
+        return Err(foreign(before, name));
     }
     let id = before.as_ref().map(|before| before.id);
     if let Some(text) = changes.schedule.as_deref().filter(|text| text.is_empty()) {
@@ -65,9 +68,11 @@ pub(super) fn alter(name: &str, changes: Changes) -> Result<()> {
     let known = own(name)?;
     if let Some(new_name) = &changes.new_name
         && new_name != name
-        && find(new_name)?.is_some()
     {
-        return Err(exists(new_name));
+        limits::free_name(new_name)?;
+        if find(new_name)?.is_some() {
+            return Err(exists(new_name));
+        }
     }
     let mut job = load(&known, name)?;
     apply(&mut job, changes, Some(known.id))?;
@@ -77,11 +82,11 @@ pub(super) fn alter(name: &str, changes: Changes) -> Result<()> {
 /// Removes a job; false if there is none.
 pub(super) fn unschedule(name: &str) -> Result<bool> {
     check::require_preloaded()?;
-    let Some(known) = find(name)? else {
-        return Ok(false);
-    };
-    require_rights(&known, name)?;
-    remove(known.id)
+    match find(name)? {
+        Some(known) if known.is_own() => remove(known.id),
+        Some(_) if roles::may_read_all_statistics() => own(name).map(|_| false),
+        _ => Ok(false),
+    }
 }
 
 /// Asks for a run; its identifier.
@@ -119,7 +124,8 @@ struct Known {
 fn find(name: &str) -> Result<Option<Known>> {
     as_superuser(|| {
         spi::json_by_index(
-            "SELECT coalesce((SELECT jsonb_build_object('id', id, 'owner', owner::oid::int8)
+            "SELECT coalesce((SELECT jsonb_build_object('id', id, 'owner',
+                      coalesce(pgopt.job_owner(owner, owner_oid, owner_place), 0)::int8)
                FROM pgopt.job_definitions WHERE name = $1), 'null')",
             false,
             &[name.into()],
@@ -130,23 +136,32 @@ fn find(name: &str) -> Result<Option<Known>> {
 /// A job that the current user may change.
 fn own(name: &str) -> Result<Known> {
     check::require_preloaded()?;
-    let known = find(name)?.ok_or_else(|| unknown(name))?;
-    require_rights(&known, name)?;
-    Ok(known)
+    match find(name)? {
+        Some(known) if known.is_own() => Ok(known),
+        // Others are told no more than the view shows them.
+        Some(known) if roles::may_read_all_statistics() => Err(foreign(&known, name)),
+        _ => Err(unknown(name)),
+    }
 }
 
-fn require_rights(known: &Known, name: &str) -> Result<()> {
-    let owner = pg_sys::Oid::from(known.owner);
-    if roles::has_privileges_of(owner) {
-        return Ok(());
+impl Known {
+    fn is_own(&self) -> bool {
+        roles::has_privileges_of(pg_sys::Oid::from(self.owner))
     }
-    let owner = roles::name(owner).unwrap_or_else(|| known.owner.to_string());
-    Err(Error::new(
+}
+
+fn foreign(known: &Known, name: &str) -> Error {
+    let error = Error::new(
         PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
         format!("must be owner of job \"{}\"", abbreviate(name, 100)),
     )
-    .detail(format!("It belongs to role \"{owner}\"."))
-    .hint("Ask its owner, a member of that role, or a superuser."))
+    .hint("Ask its owner, a member of that role, or a superuser.");
+    if !roles::may_read_all_statistics() {
+        return error;
+    }
+    let owner = pg_sys::Oid::from(known.owner);
+    let owner = roles::name(owner).unwrap_or_else(|| known.owner.to_string());
+    error.detail(format!("It belongs to role \"{owner}\"."))
 }
 
 fn unknown(name: &str) -> Error {
@@ -162,7 +177,7 @@ fn load(known: &Known, name: &str) -> Result<NewJob> {
     let job: Option<NewJob> = as_superuser(|| {
         spi::json_by_index(
             "SELECT coalesce((SELECT to_jsonb(d) || jsonb_build_object(
-                'starts', (extract(epoch FROM d.starts) * 1000000)::int8 - 946684800000000,
+                'starts', (extract(epoch FROM d.starts) * 1000000 - 946684800000000)::int8,
                 'backoff', (extract(epoch FROM d.backoff) * 1000000)::int8,
                 'backoff_max', (extract(epoch FROM d.backoff_max) * 1000000)::int8,
                 'breaker_cooldown', (extract(epoch FROM d.breaker_cooldown) * 1000000)::int8)
@@ -191,6 +206,7 @@ fn apply(job: &mut NewJob, changes: Changes, id: Option<i64>) -> Result<()> {
     job.starts = changes.starts.or(job.starts);
     job.time_zone = changes.time_zone.or(job.time_zone.take());
     if let Some(key) = changes.exclusion_key {
+        limits::free_key(&key)?;
         job.exclusion_key = Some(key).filter(|key| !key.is_empty());
     }
     set(&mut job.name, changes.new_name);

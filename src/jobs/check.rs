@@ -3,6 +3,7 @@
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::definition::NewJob;
+use super::limits;
 use super::zone::JobZone;
 use crate::calendar::{Clock, Every, Schedule, Text, Window};
 use crate::error::{Error, Result, abbreviate};
@@ -56,6 +57,7 @@ pub(super) fn check(job: &NewJob) -> Result<Checked> {
     owner(job.owner)?;
     commands(&job.commands)?;
     numbers(job)?;
+    limits::check(job)?;
     let zone = match &job.time_zone {
         Some(name) => ServerZone::find(name).ok_or_else(|| unknown_zone(name))?,
         None => ServerZone::of_session(),

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{self, Checked};
 use super::decide::Overlap;
+use super::limits;
 use crate::calendar::{MINUTE, SECOND};
 use crate::error::{Error, Result};
 use crate::pg::elevated::as_superuser;
-use crate::pg::{clock, spi};
+use crate::pg::{clock, place, roles, spi};
 
 /// A job to be scheduled.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -79,7 +80,7 @@ impl NewJob {
 /// Columns of a definition that a job sets, as a row to insert or to set them to.
 macro_rules! columns {
     () => {
-        "name, owner, schedule, every, time_zone, starts, commands, enabled, statement_timeout,
+        "name, owner, owner_oid, owner_place, schedule, every, time_zone, starts, commands, enabled, statement_timeout,
          lock_timeout, max_attempts, backoff, backoff_max, breaker_failures, breaker_cooldown,
          overlap, catch_up, priority, maintenance_window, exclusion_key, run_after, once,
          slow_down, first_run"
@@ -88,7 +89,7 @@ macro_rules! columns {
 
 macro_rules! values {
     () => {
-        "SELECT j.name, j.owner::oid::regrole, j.schedule,
+        "SELECT j.name, j.owner, j.owner_oid::oid, j.owner_place, j.schedule,
                 make_interval(months => j.every_months, days => j.every_days)
                   + j.every_microseconds * interval '1 microsecond',
                 j.time_zone, timestamptz '2000-01-01 00:00:00+00' + j.starts * interval '1 microsecond',
@@ -97,7 +98,7 @@ macro_rules! values {
                 j.breaker_failures, j.breaker_cooldown * interval '1 microsecond', j.overlap,
                 j.catch_up, j.priority, j.maintenance_window, j.exclusion_key, j.run_after, j.once,
                 j.slow_down, timestamptz '2000-01-01 00:00:00+00' + j.first_run * interval '1 microsecond'
-           FROM jsonb_to_record($1) AS j(name text, owner int8, schedule text, every_months int,
+           FROM jsonb_to_record($1) AS j(name text, owner text, owner_oid int8, owner_place text, schedule text, every_months int,
                 every_days int, every_microseconds int8, time_zone text, starts int8,
                 commands text[], enabled boolean, statement_timeout int, lock_timeout int,
                 max_attempts int, backoff int8, backoff_max int8, breaker_failures int,
@@ -110,6 +111,7 @@ macro_rules! values {
 /// Schedules a job, after all the checks of `pgopt.schedule()`; its identifier.
 pub(crate) fn register(job: &NewJob) -> Result<i64> {
     let row = row(job, &check::check(job)?)?;
+    limits::one_more(job.owner)?;
     let id: Option<i64> = as_superuser(|| {
         spi::json_by_index(
             concat!(
@@ -163,7 +165,9 @@ pub(crate) fn remove(job_id: i64) -> Result<bool> {
 fn row(job: &NewJob, checked: &Checked) -> Result<serde_json::Value> {
     let mut row = serde_json::to_value(job).map_err(unreadable)?;
     let more = serde_json::json!({
-        "owner": job.owner.to_u32(),
+        "owner": roles::name(job.owner),
+        "owner_oid": job.owner.to_u32(),
+        "owner_place": place::here(),
         "every_months": checked.every.map(|every| every.months),
         "every_days": checked.every.map(|every| every.days),
         "every_microseconds": checked.every.map(|every| every.microseconds),

@@ -25,17 +25,21 @@ pub(crate) fn request_run(job_id: i64) -> Result<i64> {
     })
 }
 
-/// Asks for the breaker to be closed.
+/// Asks for the breaker to be closed, once until the worker has taken it up: whoever asks a
+/// thousand times shall not keep the worker busy. Nobody waits for another's transaction here.
 pub(super) fn request_reset(job_id: i64) -> Result<()> {
     super::check::require_preloaded()?;
-    as_superuser(|| {
+    let _made: i64 = as_superuser(|| {
         spi::json_by_index(
             "WITH made AS (
                INSERT INTO pgopt.job_requests (run, job_id, kind)
-               VALUES (nextval('pgopt.job_run_ids'), $1, 'reset') RETURNING run)
-             SELECT 'null'::jsonb FROM made",
+               SELECT nextval('pgopt.job_run_ids'), $1, 'reset'
+                WHERE NOT EXISTS (SELECT FROM pgopt.job_requests WHERE job_id = $1 AND kind = 'reset')
+               RETURNING run)
+             SELECT to_jsonb(count(*)) FROM made",
             true,
             &[job_id.into()],
         )
-    })
+    })?;
+    Ok(())
 }

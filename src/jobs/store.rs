@@ -8,7 +8,9 @@ mod adopt;
 mod claim;
 mod finish;
 mod history;
+mod owners;
 mod plan;
+mod quarantine;
 mod rows;
 mod sql;
 
@@ -21,6 +23,13 @@ pub(crate) use history::trim_history;
 pub(crate) use plan::plan;
 
 use super::decide::State;
+
+/// A round failed: what this process knows may not have been committed, and the row of some job
+/// may be at fault.
+pub(crate) fn has_failed() {
+    look_again();
+    quarantine::suspect();
+}
 
 /// A job that is about to start.
 #[derive(Debug, Clone)]
@@ -39,6 +48,8 @@ pub(crate) struct Start {
     pub(crate) owner: pg_sys::Oid,
     /// From 1.
     pub(crate) attempt: i32,
+    /// Of the definition.
+    version: i64,
     /// What the job's state becomes when it is claimed.
     claimed: State,
     command: String,

@@ -96,7 +96,7 @@ macro_rules! schedules {
                     'is_found', s.place = ",
             place!(),
             ", 'is_gone', c.relkind IS DISTINCT FROM 'm', 'is_renamed', coalesce(s.view_name <> CASE WHEN c.oid IS NOT NULL THEN format('%I.%I', n.nspname, c.relname) END, false), 'job', s.job_id,
-                    'owner', j.owner::oid::int8, 'concurrently', s.concurrently, 'skip_unchanged', s.skip_unchanged)
+                    'owner', coalesce(pgopt.job_owner(j.owner, j.owner_oid, j.owner_place), 0)::int8, 'concurrently', s.concurrently, 'skip_unchanged', s.skip_unchanged)
                     ORDER BY s.id), '[]')
                FROM pgopt.matview_schedules AS s JOIN pgopt.job_definitions AS j ON j.id = s.job_id
                     LEFT JOIN pg_class AS c ON c.oid = s.view LEFT JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -156,8 +156,9 @@ pub(super) fn settle() -> Result<()> {
                 "UPDATE pgopt.matview_schedules AS s SET view = c.oid
                    FROM pg_class AS c, pgopt.job_definitions AS j
                   WHERE c.relkind = 'm' AND c.oid = to_regclass(s.view_name) AND c.oid <> s.view AND j.id = s.job_id
-                    AND EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = j.owner)
-                    AND pg_has_role(j.owner::oid, c.relowner, 'USAGE')
+                    AND EXISTS (SELECT FROM pg_roles AS r
+                                 WHERE r.oid = pgopt.job_owner(j.owner, j.owner_oid, j.owner_place)
+                                   AND pg_has_role(r.oid, c.relowner, 'USAGE'))
                     AND NOT EXISTS (SELECT FROM pg_class AS o WHERE o.oid = s.view AND o.relkind = 'm')
                     AND NOT EXISTS (SELECT FROM pgopt.matview_schedules AS o WHERE o.view = c.oid AND o.place = s.place)
                     AND s.id IN (SELECT l.id FROM pgopt.matview_schedules AS l WHERE l.place = ",

@@ -27,6 +27,8 @@ static HISTORY: GucSetting<History> = GucSetting::<History>::new(History::All);
 static HISTORY_MAX_AGE: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60);
 /// 1000: ten days of a job that runs every quarter of an hour.
 static HISTORY_MAX_ROWS: GucSetting<i32> = GucSetting::<i32>::new(1000);
+/// 1000: more than anybody writes by hand, and little to read for the worker.
+static MAX_JOBS_PER_ROLE: GucSetting<i32> = GucSetting::<i32>::new(1000);
 /// None: jobs that ask for a window run at once where there is none.
 static MAINTENANCE_WINDOW: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c""));
@@ -61,6 +63,16 @@ pub(super) fn define() {
         GucContext::Suset,
         GucFlags::default(),
     );
+    GucRegistry::define_int_guc(
+        c"pgopt.max_jobs_per_role",
+        c"How many jobs a role that is no superuser may have in a database.",
+        c"Jobs that there are already stay.",
+        &MAX_JOBS_PER_ROLE,
+        0,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
     define_checked_text(
         c"pgopt.maintenance_window",
         c"Hours of the day that jobs with maintenance_window wait for, such as 01:00-05:00.",
@@ -87,6 +99,11 @@ pub(crate) fn job_history_max_age() -> Option<i64> {
 /// How many of each job, if not all.
 pub(crate) fn job_history_max_rows() -> Option<i64> {
     u32::try_from(HISTORY_MAX_ROWS.get()).ok().map(i64::from)
+}
+
+/// How many jobs a role may have that is no superuser.
+pub(crate) fn max_jobs_per_role() -> i64 {
+    MAX_JOBS_PER_ROLE.get().into()
 }
 
 /// The window that jobs wait for, if there is one.

@@ -109,7 +109,7 @@ impl Round {
             Ok(plan) => plan,
             Err(failure) => {
                 self.take_back(&launched);
-                store::look_again();
+                store::has_failed();
                 // It may have been committed all the same.
                 self.is_first = true;
                 return Err(failure);

@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     },
     /// Its process was gone.
     Lost,
+    /// It did not begin, because the job was changed after it was claimed.
+    Changed,
 }
 
 /// The end of a run.
@@ -54,7 +56,9 @@ pub(crate) fn ended(policy: &Policy, state: &State, end: &End, now: i64, random:
     };
     after.state.running_run = None;
     after.state.retry_at = None;
-    slow_down(policy, &mut after, end);
+    if end.kind != Kind::Changed {
+        slow_down(policy, &mut after, end);
+    }
     pass_over(policy, &mut after, now);
     match end.kind {
         Kind::Succeeded => succeed(&mut after.state),
@@ -63,11 +67,13 @@ pub(crate) fn ended(policy: &Policy, state: &State, end: &End, now: i64, random:
             cancelled: true, ..
         } => leave(policy, &mut after.state, now),
         Kind::Failed { can_pass, .. } => fail(policy, &mut after, can_pass, 0, now, random),
+        Kind::Changed => again(policy, &mut after, now),
         Kind::Lost => fail(policy, &mut after, true, GRACE, now, random),
     }
     after.for_good = policy.once
         && after.next_try.is_none()
         && !after.opened
+        && end.kind != Kind::Changed
         && after.state.requested_run.is_none();
     after.state = policy.settled(after.state, now);
     after
@@ -85,6 +91,20 @@ fn leave(policy: &Policy, state: &mut State, now: i64) {
     if state.breaker == Breaker::HalfOpen {
         state.breaker = Breaker::Open;
         state.open_until = Some(now.saturating_add(policy.breaker_cooldown));
+    }
+}
+
+/// It is run anew, as it is now; that was no attempt.
+fn again(policy: &Policy, after: &mut After, now: i64) {
+    let state = &mut after.state;
+    state.attempt = state.attempt.saturating_sub(1);
+    if state.breaker == Breaker::HalfOpen {
+        state.breaker = Breaker::Open;
+        state.open_until = Some(now);
+    }
+    if policy.enabled {
+        state.retry_at = Some(now);
+        after.next_try = Some(policy.in_window(now));
     }
 }
 

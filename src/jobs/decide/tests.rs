@@ -55,6 +55,35 @@ const CANNOT_PASS: Kind = Kind::Failed {
 };
 
 #[test]
+fn a_run_of_a_changed_job_is_made_anew_and_was_no_attempt() {
+    let mut policy = policy(None);
+    (policy.once, policy.max_attempts) = (true, 1);
+    let state = started(&policy, &State::default(), 7, 0);
+    let after = ended(&policy, &state, &at(SECOND, Kind::Changed), SECOND, 0.5);
+    assert!(!after.for_good && !after.opened);
+    assert_eq!((after.state.attempt, after.state.failures), (0, 0));
+    assert_eq!(after.state.due, Some(SECOND));
+    // While it is paused it is not, but stays.
+    policy.enabled = false;
+    let after = ended(&policy, &state, &at(SECOND, Kind::Changed), SECOND, 0.5);
+    assert_eq!((after.for_good, after.state.due), (false, None));
+    // The probe of a breaker is the probe again.
+    policy.enabled = true;
+    let open = State {
+        breaker: Breaker::Open,
+        open_until: Some(0),
+        failures: 5,
+        ..State::default()
+    };
+    let state = started(&policy, &open, 8, 0);
+    let after = ended(&policy, &state, &at(SECOND, Kind::Changed), SECOND, 0.5);
+    assert_eq!(
+        (after.state.breaker, after.state.due),
+        (Breaker::Open, Some(SECOND))
+    );
+}
+
+#[test]
 fn a_new_job_is_due_at_the_next_time_of_its_schedule() {
     let schedule = hourly();
     let state = adopt(&policy(Some(&schedule)), None, true, 5 * HOUR + 1);
@@ -203,7 +232,7 @@ fn events() -> impl Strategy<Value = Event> {
         4 => (0i64..3 * HOUR).prop_map(Event::Pass),
         1 => (-50 * HOUR..500 * HOUR).prop_map(Event::Pass),
         6 => Just(Event::Look),
-        4 => (0u8..5, 0.0f64..1.0).prop_map(|(kind, random)| Event::End(kind, random)),
+        4 => (0u8..6, 0.0f64..1.0).prop_map(|(kind, random)| Event::End(kind, random)),
         1 => any::<bool>().prop_map(Event::Adopt),
         1 => Just(Event::Request),
         1 => Just(Event::Reset),
@@ -216,6 +245,7 @@ fn kind(number: u8) -> Kind {
         1 => CAN_PASS,
         2 => CANNOT_PASS,
         3 => Kind::Lost,
+        4 => Kind::Changed,
         _ => Kind::Skipped,
     }
 }
@@ -234,6 +264,7 @@ proptest! {
         let mut state = adopt(&policy, None, true, now);
         let mut run = 0;
         let mut latest = now;
+        let mut longest = 1200 * HOUR;
         for event in events {
             match event {
                 Event::Pass(time) => {
@@ -268,6 +299,7 @@ proptest! {
                 }
                 Event::End(number, random) if state.running_run.is_some() => {
                     let started = state.started.unwrap_or(now).min(now);
+                    longest = longest.max(now - started);
                     let end = End { kind: kind(number), started, finished: now };
                     let after = ended(&policy, &state, &end, now, random);
                     prop_assert!(after.state.running_run.is_none());
@@ -290,7 +322,7 @@ proptest! {
             } else {
                 let due = state.due.unwrap();
                 // No further away than the schedule, the breaker and twice the longest run allow.
-                let most = minutes * MINUTE + LONGEST_COOLDOWN + 1200 * HOUR;
+                let most = minutes * MINUTE + LONGEST_COOLDOWN + longest;
                 prop_assert!(due - now <= most, "due in {} h", (due - now) / HOUR);
             }
         }

@@ -6,11 +6,19 @@ use std::cell::Cell;
 use serde::Deserialize;
 
 use super::rows::{Definition, Logged, unusable, write, write_log, write_states};
-use super::sql::{definition, microseconds, moment, shown_command, state, state_record};
+use super::sql::{
+    definition, microseconds, moment, shown_command, state, state_record, usable_definition,
+};
+use super::{owners, quarantine};
 use crate::error::Result;
 use crate::jobs::decide::{self, State};
 use crate::jobs::definition::unreadable;
 use crate::pg::spi;
+
+/// Jobs read at once.
+const BATCH: i64 = 500;
+/// Requests taken up at once.
+const MOST_REQUESTS: i64 = 1000;
 
 thread_local! {
     /// Whether this process has looked at every job since it began.
@@ -47,7 +55,34 @@ pub(super) fn must_look() -> bool {
 }
 
 fn adopt_some(now: i64, all: bool) -> Result<()> {
+    owners::keep_up()?;
     clean_up()?;
+    let mut last = i64::MIN;
+    loop {
+        let jobs: Vec<i64> = spi::json_by_index(
+            "SELECT coalesce(jsonb_agg(f.id), '[]') FROM (
+               SELECT d.id FROM pgopt.job_definitions AS d
+                 LEFT JOIN pgopt.job_states AS s ON s.job_id = d.id
+                WHERE d.id > $2 AND s.quarantined IS DISTINCT FROM d.version
+                  AND ($1 OR s.job_id IS NULL OR s.version <> d.version)
+                ORDER BY d.id LIMIT $3) AS f",
+            false,
+            &[all.into(), last.into(), BATCH.into()],
+        )?;
+        let is_last = jobs.len() < BATCH as usize;
+        let Some(until) = jobs.last().copied() else {
+            return Ok(());
+        };
+        last = until;
+        let jobs = quarantine::sift(jobs, &mut |jobs| adopt_these(jobs, now))?;
+        adopt_these(&jobs, now)?;
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+fn adopt_these(jobs: &[i64], now: i64) -> Result<()> {
     let found: Vec<Found> = spi::json_by_index(
         concat!(
             "SELECT coalesce(jsonb_agg(jsonb_build_object('definition', ",
@@ -64,10 +99,10 @@ fn adopt_some(now: i64, all: bool) -> Result<()> {
             shown_command!(),
             ")), '[]')
               FROM pgopt.job_definitions AS d LEFT JOIN pgopt.job_states AS s ON s.job_id = d.id
-             WHERE $1 OR s.job_id IS NULL OR s.version <> d.version"
+             WHERE d.id = ANY ($1)"
         ),
-        false,
-        &[all.into()],
+        quarantine::is_suspicious(),
+        &[jobs.to_vec().into()],
     )?;
     let mut changed = Vec::new();
     let mut corrected = Vec::new();
@@ -133,10 +168,7 @@ fn write_adopted(adopted: &[(Found, State)]) -> Result<()> {
             record.insert("job_id".to_owned(), definition.id.into());
             record.insert("version".to_owned(), definition.version.into());
             record.insert("priority".to_owned(), definition.priority.into());
-            record.insert(
-                "exclusion_key".to_owned(),
-                definition.exclusion_key.clone().into(),
-            );
+            record.insert("exclusion_key".to_owned(), definition.key().into());
             record.insert("run_after".to_owned(), definition.run_after.clone().into());
         }
         records.push(record);
@@ -168,7 +200,7 @@ fn write_adopted(adopted: &[(Found, State)]) -> Result<()> {
                attempt = excluded.attempt, requested_run = excluded.requested_run,
                open_until = excluded.open_until, priority = excluded.priority,
                exclusion_key = excluded.exclusion_key, run_after = excluded.run_after,
-               booted = excluded.booted
+               booted = excluded.booted, quarantined = NULL
              RETURNING 1)
              SELECT to_jsonb(count(*)) FROM made"
         ),
@@ -226,7 +258,8 @@ pub(super) fn take_requests(now: i64) -> Result<()> {
     adopt(now)?;
     let requests: Vec<Request> = spi::json_by_index(
         concat!(
-            "WITH taken AS (DELETE FROM pgopt.job_requests RETURNING run, job_id, kind)
+            "WITH taken AS (DELETE FROM pgopt.job_requests WHERE run IN (
+               SELECT q.run FROM pgopt.job_requests AS q ORDER BY q.run LIMIT $1) RETURNING run, job_id, kind)
              SELECT coalesce(jsonb_agg(jsonb_build_object('run', t.run, 'kind', t.kind,
                 'definition', CASE WHEN d.id IS NOT NULL THEN ",
             definition!(),
@@ -235,11 +268,11 @@ pub(super) fn take_requests(now: i64) -> Result<()> {
             " END, 'command', ",
             shown_command!(),
             ") ORDER BY t.run), '[]')
-               FROM taken AS t LEFT JOIN pgopt.job_definitions AS d ON d.id = t.job_id
-               LEFT JOIN pgopt.job_states AS s ON s.job_id = t.job_id"
+               FROM taken AS t LEFT JOIN pgopt.job_states AS s ON s.job_id = t.job_id ",
+            usable_definition!(),
         ),
         true,
-        &[],
+        &[MOST_REQUESTS.into()],
     )?;
     let mut states: Vec<(i64, State)> = Vec::new();
     let mut log = Vec::new();

@@ -2,12 +2,16 @@
 
 use serde::Deserialize;
 
+use super::claim::CHANGED;
 use super::rows::{Definition, Finished, Logged, times, write_finished, write_log};
-use super::sql::{definition, microseconds, shown_command, state};
-use super::{Ended, Ending, Outcome};
+use super::sql::{definition, microseconds, shown_command, state, usable_definition};
+use super::{Ended, Ending, Outcome, quarantine};
 use crate::error::Result;
 use crate::jobs::decide::{self, End, Kind, State};
 use crate::pg::spi;
+
+/// Runs found lost at once.
+const BATCH: usize = 500;
 
 #[derive(Deserialize)]
 struct Found {
@@ -17,7 +21,9 @@ struct Found {
     definition: Option<Definition>,
     run_name: Option<String>,
     run_owner: Option<i64>,
+    run_version: Option<i64>,
     run_command: Option<String>,
+    is_put_aside: bool,
     random: f64,
 }
 
@@ -28,6 +34,14 @@ pub(crate) fn finish(outcomes: &[Outcome], now: i64) -> Result<Vec<Ended>> {
         return Ok(Vec::new());
     }
     let jobs: Vec<i64> = outcomes.iter().map(|outcome| outcome.job).collect();
+    // Those put aside are read without their definitions, so their runs end all the same.
+    quarantine::sift(jobs.clone(), &mut |jobs| {
+        finish_these(jobs, outcomes, now).map(|_| ())
+    })?;
+    finish_these(&jobs, outcomes, now)
+}
+
+fn finish_these(jobs: &[i64], outcomes: &[Outcome], now: i64) -> Result<Vec<Ended>> {
     let found: Vec<Found> = spi::json_by_index(
         concat!(
             "SELECT coalesce(jsonb_agg(jsonb_build_object('job', s.job_id, 'state', ",
@@ -35,14 +49,16 @@ pub(crate) fn finish(outcomes: &[Outcome], now: i64) -> Result<Vec<Ended>> {
             ", 'definition', CASE WHEN d.id IS NOT NULL THEN ",
             definition!(),
             " END, 'run_name', s.run_name, 'run_owner', s.run_owner::int8,
-              'run_command', coalesce(s.run_command, ",
+              'run_version', s.run_version,
+              'is_put_aside', s.quarantined IS NOT NULL, 'run_command', coalesce(s.run_command, ",
             shown_command!(),
             "), 'random', random())), '[]')
-               FROM pgopt.job_states AS s LEFT JOIN pgopt.job_definitions AS d ON d.id = s.job_id
-              WHERE s.job_id = ANY ($1) AND s.running_run IS NOT NULL"
+               FROM pgopt.job_states AS s ",
+            usable_definition!(),
+            " WHERE s.job_id = ANY ($1) AND s.running_run IS NOT NULL"
         ),
-        false,
-        &[jobs.into()],
+        quarantine::is_suspicious(),
+        &[jobs.to_vec().into()],
     )?;
     let mut finished = Vec::new();
     let mut log = Vec::new();
@@ -106,7 +122,11 @@ pub(crate) fn recover(alive: &[i64], now: i64) -> Result<Vec<Ended>> {
             rows: None,
         })
         .collect();
-    finish(&lost, now)
+    let mut ended = Vec::new();
+    for lost in lost.chunks(BATCH) {
+        ended.extend(finish(lost, now)?);
+    }
+    Ok(ended)
 }
 
 struct Followed {
@@ -119,10 +139,11 @@ impl Found {
     fn end(&self, outcome: &Outcome, now: i64, log: &mut Vec<Logged>) -> Followed {
         let (status, sqlstate, message) = described(&outcome.ending);
         let mut row = self.logged(outcome, status, sqlstate.clone(), message.clone());
-        let mut is_over = true;
+        let mut is_over = !self.is_put_aside;
         let mut state = State {
             running_run: None,
             due: None,
+            attempt: 0,
             ..self.state.clone()
         };
         if let Some(definition) = &self.definition {
@@ -134,6 +155,9 @@ impl Found {
                 finished: outcome.finished,
             };
             let after = decide::ended(&policy, &self.state, &end, now, self.random);
+            if end.kind == Kind::Changed {
+                row.status = "skipped";
+            }
             if after.slowed_until.is_some() {
                 let seconds = outcome.finished.saturating_sub(outcome.started) / 1_000_000;
                 let remark =
@@ -159,14 +183,14 @@ impl Found {
             state = after.state;
         }
         let will_retry = row.next_try.is_some();
-        let last_message = row.message.clone();
+        let (row_status, last_message) = (row.status, row.message.clone());
         log.push(row);
         Followed {
             row: Finished {
                 job_id: self.job,
                 state,
                 last_run: outcome.run,
-                last_status: status,
+                last_status: row_status,
                 last_started: Some(outcome.started),
                 last_finished: outcome.finished,
                 last_rows: outcome.rows,
@@ -187,6 +211,13 @@ impl Found {
                 can_pass: true,
                 cancelled: false,
             },
+            // Said by `claim::task`, which looks at the same versions.
+            Ending::Failed { sqlstate, message }
+                if (sqlstate.as_str(), message.as_str()) == CHANGED
+                    && self.run_version != Some(definition.version) =>
+            {
+                Kind::Changed
+            }
             Ending::Failed { sqlstate, message } => {
                 let took = outcome.finished.saturating_sub(outcome.started) / 1000;
                 let timeout = definition.statement_timeout.filter(|timeout| *timeout > 0);

@@ -7,8 +7,10 @@ use crate::settings;
 /// Rows deleted at once, so that no call takes long.
 const MOST: i64 = 10_000;
 
-/// Deletes rows of the log that are too old or too many.
+/// Deletes rows of the log that are too old or too many, and keeps up with roles' names.
 pub(crate) fn trim_history(now: i64) -> Result<()> {
+    // Once a minute, as it is now: a dump shall name owners as they are called.
+    super::owners::keep_up()?;
     if let Some(age) = settings::job_history_max_age() {
         trim(
             "SELECT to_jsonb(EXISTS (SELECT FROM pgopt.job_run_log WHERE finished <

@@ -1,12 +1,14 @@
 //! What is to be done now: only jobs that are due are looked at, through the index on `due`.
 
+mod trial;
+
 use std::cell::Cell;
 
 use serde::Deserialize;
 
 use super::rows::{Definition, Finished, Logged, times, write_finished, write_log, write_states};
-use super::sql::{definition, microseconds, moment, shown_command, state};
-use super::{Due, Ended, Plan, Start, adopt};
+use super::sql::{definition, microseconds, moment, owner, shown_command, state};
+use super::{Due, Ended, Plan, Start, adopt, quarantine};
 use crate::error::Result;
 use crate::jobs::decide::{self, End, GRACE, Kind, Look, State, TOLERANCE};
 use crate::pg::spi;
@@ -100,7 +102,9 @@ const DUE: &str = concat!(
     ") ORDER BY f.requested_run NULLS LAST, f.priority DESC, f.due, f.job_id), '[]')
            FROM first AS f JOIN pgopt.job_states AS s ON s.job_id = f.job_id
            JOIN pgopt.job_definitions AS d ON d.id = f.job_id
-           LEFT JOIN pg_authid AS r ON r.oid = d.owner::oid))"
+           LEFT JOIN pg_authid AS r ON r.oid = ",
+    owner!("d"),
+    "))"
 );
 
 /// What one call gathers before it writes.
@@ -116,6 +120,8 @@ struct Round {
     over: Vec<i64>,
     log: Vec<Logged>,
     keys: Vec<String>,
+    /// Whether more was asked for than was taken up.
+    more_requests: bool,
 }
 
 /// What is to be done now, with room for `room` runs more. `precheck` says why a run would have
@@ -134,11 +140,13 @@ pub(crate) fn plan(
         adopt::adopt(now)?;
     }
     let since = attentive_since(now);
+    trial::try_first(now, since, precheck)?;
     let mut round = Round::default();
     let mut overview = read(now, room, &round, false)?;
     if overview.requests {
         adopt::take_requests(now)?;
         overview = read(now, room, &round, false)?;
+        round.more_requests = overview.requests;
     }
     let next = loop {
         let fetched = overview.jobs.len();
@@ -170,7 +178,9 @@ pub(crate) fn plan(
             overview = read(now, room, &round, false)?;
         }
     };
-    round.finish(next, now, since)
+    let plan = round.finish(next, now, since)?;
+    quarantine::trust();
+    Ok(plan)
 }
 
 fn wanted(room: usize, round: &Round) -> usize {
@@ -224,7 +234,7 @@ impl Round {
                 self.states.push((job, state));
             }
             Look::Start => {
-                let key = &found.definition.exclusion_key;
+                let key = found.definition.key();
                 let excluded = key.as_ref().is_some_and(|key| self.keys.contains(key));
                 if excluded || self.plan.starts.len() >= room {
                     self.blocked += 1;
@@ -255,7 +265,7 @@ impl Round {
                         self.end(found.logged("skipped", now, Some(reason)), after);
                     }
                     None => {
-                        self.keys.extend(key.clone());
+                        self.keys.extend(key);
                         self.plan.starts.push(found.start(claimed));
                     }
                 }
@@ -269,7 +279,7 @@ impl Round {
         let role = crate::pg::roles::name(found.definition.owner());
         let message = match role {
             Some(role) => format!("role \"{role}\" is not permitted to log in"),
-            None => format!("role with OID {} does not exist", found.definition.owner),
+            None => format!("role \"{}\" does not exist", found.definition.owner_name),
         };
         let mut row = found.logged("failed", now, Some(message));
         row.attempt = found.state.attempt.saturating_add(1);
@@ -302,16 +312,20 @@ impl Round {
         self.log.push(row);
     }
 
-    fn finish(mut self, next: Option<i64>, now: i64, since: i64) -> Result<Plan> {
+    fn write(&mut self) -> Result<()> {
         write_states(&self.states)?;
         write_finished(&self.finished)?;
         write_log(&self.log)?;
-        super::finish::remove(self.over)?;
+        super::finish::remove(std::mem::take(&mut self.over))
+    }
+
+    fn finish(mut self, next: Option<i64>, now: i64, since: i64) -> Result<Plan> {
+        self.write()?;
         let ended = self.finished.iter().map(|finished| &finished.state);
         let rested = self.states.iter().map(|(_, state)| state);
         let dues = ended.chain(rested).filter_map(|state| state.due);
         let mut wake_at = dues.chain(next).min();
-        if self.seen.len() >= MOST_LOOKED_AT {
+        if self.seen.len() >= MOST_LOOKED_AT || self.more_requests {
             wake_at = Some(now);
         }
         self.plan.wake_at = wake_at;
@@ -344,6 +358,7 @@ impl Found {
             owner: self.definition.owner(),
             name: self.definition.name,
             attempt: claimed.attempt,
+            version: self.definition.version,
             claimed,
             command: self.command,
         }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::sql::{moment, set_state, state_record};
 use crate::calendar::{Clock, Every, Schedule, Text};
 use crate::error::{Error, Result};
+use crate::jobs::RESERVED_KEYS;
 use crate::jobs::decide::{Overlap, Policy, State};
 use crate::jobs::definition::unreadable;
 use crate::jobs::zone::JobZone;
@@ -20,6 +21,7 @@ pub(super) struct Definition {
     pub(super) version: i64,
     pub(super) name: String,
     pub(super) owner: u32,
+    pub(super) owner_name: String,
     schedule: Option<String>,
     every: Option<[i64; 3]>,
     time_zone: String,
@@ -35,7 +37,7 @@ pub(super) struct Definition {
     catch_up: bool,
     pub(super) priority: i32,
     maintenance_window: bool,
-    pub(super) exclusion_key: Option<String>,
+    exclusion_key: Option<String>,
     pub(super) run_after: Vec<i64>,
     pub(super) once: bool,
     slow_down: bool,
@@ -59,6 +61,15 @@ impl Times {
 impl Definition {
     pub(super) fn owner(&self) -> pg_sys::Oid {
         pg_sys::Oid::from(self.owner)
+    }
+
+    /// What no other job that runs may have: a user's key is his own.
+    pub(super) fn key(&self) -> Option<String> {
+        let key = self.exclusion_key.as_ref()?;
+        match key.starts_with(RESERVED_KEYS) {
+            true => Some(key.clone()),
+            false => Some(format!("{}:{key}", self.owner)),
+        }
     }
 
     /// Its schedule, as far as this server can read it: the definition may come from another one.

@@ -4,9 +4,9 @@
 macro_rules! microseconds {
     ($column:literal) => {
         concat!(
-            "((extract(epoch FROM ",
+            "(extract(epoch FROM ",
             $column,
-            ") * 1000000)::int8 - 946684800000000)"
+            ") * 1000000 - 946684800000000)::int8"
         )
     };
 }
@@ -44,12 +44,35 @@ macro_rules! state {
     };
 }
 
+/// The owner of a definition, null if there is none.
+macro_rules! owner {
+    ($definition:literal) => {
+        concat!(
+            "pgopt.job_owner(",
+            $definition,
+            ".owner, ",
+            $definition,
+            ".owner_oid, ",
+            $definition,
+            ".owner_place)"
+        )
+    };
+}
+
+/// Joins the definition `d` of the state `s`, unless it cannot be worked with.
+macro_rules! usable_definition {
+    () => {
+        "LEFT JOIN pgopt.job_definitions AS d
+                ON d.id = s.job_id AND s.quarantined IS DISTINCT FROM d.version"
+    };
+}
+
 /// What is decided from, of the definition `d`.
 macro_rules! definition {
     () => {
         concat!(
             "jsonb_build_object('id', d.id, 'version', d.version, 'name', d.name,
-              'owner', d.owner::oid::int8, 'schedule', d.schedule,
+              'owner', coalesce(pgopt.job_owner(d.owner, d.owner_oid, d.owner_place), 0)::int8, 'owner_name', d.owner, 'schedule', d.schedule,
               'every', CASE WHEN d.every IS NOT NULL THEN jsonb_build_array(
                  (extract(year FROM d.every) * 12 + extract(month FROM d.every))::int8,
                  extract(day FROM d.every)::int8,
@@ -108,4 +131,7 @@ macro_rules! state_record {
     };
 }
 
-pub(super) use {definition, microseconds, moment, set_state, shown_command, state, state_record};
+pub(super) use {
+    definition, microseconds, moment, owner, set_state, shown_command, state, state_record,
+    usable_definition,
+};
