@@ -203,12 +203,7 @@ fn room(size: u64) -> Result<()> {
         PgSqlErrorCode::ERRCODE_DISK_FULL,
         "not enough disk space to build the index",
     )
-    .detail(format!(
-        "Its size is estimated at {}; building it, with its sort and a margin, needs {} {place}, and {} are free.",
-        decide::megabytes(size),
-        decide::megabytes(lack.needed),
-        decide::megabytes(lack.free),
-    ))
+    .detail(lack.describe(size, place, roles::may_read_all_statistics()))
     .hint(hint))
 }
 

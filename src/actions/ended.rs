@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::apply::{job_name, queue_clean_up};
+use super::apply::queue_clean_up;
 use super::commands::names;
 use super::log::{self, Action};
 use super::rests;
@@ -87,7 +87,13 @@ fn clean_up(action: &Action) -> Result<()> {
         (rests::of(action)?.iter())
             .filter_map(|found| all.get(found.place).map(|name| (*name).to_owned())),
     );
-    if left.is_empty() || log::job_exists(&job_name(action.id, Task::CleanUp))? {
+    if left.is_empty() {
+        return Ok(());
+    }
+    // By its number: a job of that name may be somebody else's.
+    if let Some(job) = action.clean_up_job_id
+        && log::job_exists(job)?
+    {
         return Ok(());
     }
     match queue_clean_up(action) {
