@@ -10,8 +10,8 @@ set -euo pipefail
 PLACE_NAME="test-cluster"
 # Tests at a time: many of them wait most of the time for what a server does by itself.
 AT_ONCE=2
-# Those that load the machine themselves run alone, after the others.
-ALONE=" capture_load "
+# Those that load the machine, or look at times, run alone, after the others.
+ALONE=" capture_kept capture_load "
 
 clean_up() {
     local link

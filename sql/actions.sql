@@ -70,7 +70,7 @@ RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'apply_wrapper';
 COMMENT ON FUNCTION pgopt.apply(int) IS
-'Carries out the recommendation with that rank of the advice that this session was shown last: queues its steps to be run in the background, concurrently, as the current role, which must own the table. Returns the number of the action; see the view pgopt.applied for what comes of it';
+'Carries out the recommendation with that rank of the advice that this session was shown last: queues its steps to be run in the background, concurrently, as the current role, which must own the table. Returns the number of the action, or of the one that does the same already; see the view pgopt.applied for what comes of it';
 
 CREATE FUNCTION pgopt.undo(id bigint)
 RETURNS bigint
@@ -104,19 +104,25 @@ CREATE VIEW pgopt.applied WITH (security_barrier) AS
 SELECT a.id,
        CASE WHEN a.state OPERATOR(pg_catalog.=) ANY ('{queued,running}'::pg_catalog.text[])
              AND NOT EXISTS (SELECT FROM pgopt.job_definitions AS j WHERE j.id OPERATOR(pg_catalog.=) a.job_id)
-            THEN 'failed' ELSE a.state END AS state,
+             AND NOT EXISTS (SELECT FROM pgopt.job_states AS s WHERE s.job_id OPERATOR(pg_catalog.=) a.job_id AND s.running_run IS NOT NULL)
+            THEN 'failed'
+            WHEN a.state OPERATOR(pg_catalog.=) 'undoing'
+             AND NOT EXISTS (SELECT FROM pgopt.job_definitions AS j WHERE j.id OPERATOR(pg_catalog.=) a.undo_job_id)
+             AND NOT EXISTS (SELECT FROM pgopt.job_states AS s WHERE s.job_id OPERATOR(pg_catalog.=) a.undo_job_id AND s.running_run IS NOT NULL)
+            THEN coalesce(a.progress OPERATOR(pg_catalog.->>) 'before_undo', 'failed')
+            ELSE a.state END AS state,
        a.action,
        a.table_name,
        a.ddl,
        a.owner,
        a.predicted_size,
        a.size,
-       a.predicted_build_time,
-       a.build_time,
-       a.predicted_cost_before,
-       a.predicted_cost_after,
-       a.cost_before,
-       a.cost_after,
+       a.predicted_build_time::interval(3) AS predicted_build_time,
+       a.build_time::interval(3) AS build_time,
+       pg_catalog.round(a.predicted_cost_before::numeric, 1)::double precision AS predicted_cost_before,
+       pg_catalog.round(a.predicted_cost_after::numeric, 1)::double precision AS predicted_cost_after,
+       pg_catalog.round(a.cost_before::numeric, 1)::double precision AS cost_before,
+       pg_catalog.round(a.cost_after::numeric, 1)::double precision AS cost_after,
        a.used_by,
        a.not_used_by,
        a.sqlstate,

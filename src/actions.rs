@@ -12,6 +12,7 @@ mod decide;
 mod ended;
 mod log;
 mod outcome;
+mod own;
 mod rests;
 mod runs;
 mod state;

@@ -88,6 +88,9 @@ mod actions_tests;
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/actions_failures.rs"]
 mod actions_failures_tests;
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/actions_others.rs"]
+mod actions_others_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/advisor.rs"]

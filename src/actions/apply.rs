@@ -5,6 +5,7 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, ereport, pg_sys};
 use super::checks;
 use super::commands;
 use super::log::{self, Action, Progress};
+use super::own;
 use super::state::{State, Task};
 use crate::advisor::applicable::Applicable;
 use crate::advisor::shown;
@@ -30,15 +31,12 @@ pub(super) fn apply(rank: i32) -> Result<i64> {
         .detail("The table has a foreign partition, so its index is built by one command.")
         .hint("Run the command yourself when nobody writes: see the column ddl."));
     }
-    if let Some(other) = log::same_under_way(&plan)? {
-        return Err(Error::new(
-            PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
-            format!("recommendation with rank {rank} is being carried out already"),
-        )
-        .detail(format!("It is action {other}."))
-        .hint("See the view pgopt.applied."));
-    }
     checks::table(&plan)?;
+    // No error: one of many that are applied together must not take the others with it.
+    if let Some((other, owner)) = log::same_under_way(&plan)? {
+        tell_under_way(rank, other, &owner);
+        return Ok(other);
+    }
     let objects = checks::objects(&plan)?;
     let caller = roles::current_user();
     checks::possible_now(&plan, Task::Apply, caller)?;
@@ -58,26 +56,13 @@ pub(super) fn apply(rank: i32) -> Result<i64> {
 /// Queues the way back.
 pub(super) fn undo(id: i64) -> Result<i64> {
     checks::can_queue()?;
-    let action = log::get(id)?;
-    let state = match action.state {
-        State::Undone => return Err(log::wrong_state(&action, "has been undone already")),
-        State::Undoing => return Err(log::wrong_state(&action, "is being undone already")),
-        State::Queued | State::Running => {
-            return Err(
-                log::wrong_state(&action, "has not been carried out yet").hint(format!(
-                    "Wait for it, or stop it with pgopt.unschedule('{}').",
-                    job_name(id, Task::Apply)
-                )),
-            );
-        }
-        State::Failed if !leaves_something(&action)? => {
-            return Err(log::wrong_state(&action, "has left nothing to be undone"));
-        }
-        state => state,
-    };
+    let mut action = log::get(id)?;
+    let was_renamed = own::follow(&mut action)?;
+    let state = before_undo(&action)?;
     let plan = &action.plan;
     checks::table(plan)?;
     is_own(&action)?;
+    own::statistics_not_renamed(&action)?;
     let caller = roles::current_user();
     checks::possible_now(plan, Task::Undo, caller)?;
     let job = queue(id, plan, Task::Undo, commands::undo(id, plan), caller)?;
@@ -86,16 +71,58 @@ pub(super) fn undo(id: i64) -> Result<i64> {
         owns_former_names: false,
         ..action.progress.clone()
     };
-    log::change(
-        id,
-        serde_json::json!({"state": State::Undoing, "undo_job_id": job, "progress": progress,
-                           "sqlstate": null, "message": null}),
-    )?;
+    let mut changes = serde_json::json!({"state": State::Undoing, "undo_job_id": job,
+                                         "progress": progress, "sqlstate": null, "message": null});
+    if was_renamed {
+        changes["undo_steps"] = serde_json::json!(plan.down.steps);
+    }
+    log::change(id, changes)?;
     tell(
         &format!("queued the undoing of action {id}"),
         &plan.down.steps,
     );
     Ok(id)
+}
+
+/// The state that an action is taken back from.
+fn before_undo(action: &Action) -> Result<State> {
+    let job = match action.state {
+        State::Undoing => action.undo_job_id.unwrap_or(action.job_id),
+        _ => action.job_id,
+    };
+    let state = match action.state {
+        // The job was removed, and the worker has not taken note of it.
+        State::Queued | State::Running if !log::job_exists(job)? => State::Failed,
+        State::Undoing if !log::job_exists(job)? => {
+            action.progress.before_undo.unwrap_or(State::Failed)
+        }
+        state => state,
+    };
+    match state {
+        State::Undone => Err(log::wrong_state(action, "has been undone already")),
+        State::Undoing => {
+            Err(log::wrong_state(action, "is being undone already").hint(how_to_stop(job)?))
+        }
+        State::Queued | State::Running => {
+            Err(log::wrong_state(action, "has not been carried out yet").hint(how_to_stop(job)?))
+        }
+        State::Failed if !leaves_something(action)? => {
+            Err(log::wrong_state(action, "has left nothing to be undone"))
+        }
+        state => Ok(state),
+    }
+}
+
+/// Removing a job does not end its run.
+fn how_to_stop(job: i64) -> Result<String> {
+    let stop = match log::job_now(job)? {
+        (_, true) | (None, false) => format!(
+            "SELECT pg_cancel_backend(pid) FROM pgopt.worker_status \
+             WHERE database = current_database() AND job_id = {job}"
+        ),
+        (Some(name), false) => format!("SELECT pgopt.unschedule('{}')", name.replace('\'', "''")),
+    };
+    Ok(format!("Wait for it, or stop it: {stop}"))
 }
 
 /// Whether a failed action has made or dropped anything.
@@ -108,23 +135,25 @@ fn leaves_something(action: &Action) -> Result<bool> {
     Ok(made || kept < action.progress.dropped.len())
 }
 
-/// Whether the index that would be dropped is the one that was made.
+/// Whether what would be dropped is what was made.
 pub(super) fn is_own(action: &Action) -> Result<()> {
-    let (Some(index), Some(made)) = (action.progress.index, action.plan.made.first()) else {
-        return Ok(());
-    };
-    let found = checks::found(&[&made.name])?;
-    match found.first() {
-        Some(found) if found.oid != index => Err(Error::new(
+    let own = &action.progress.own;
+    let names: Vec<&str> = own.iter().map(own::Own::known_as).collect();
+    for found in checks::found(&names)? {
+        let Some(own) = own.get(found.place).filter(|own| own.oid != found.oid) else {
+            continue;
+        };
+        return Err(Error::new(
             PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             format!(
                 "relation {} is not the index that action {} made",
-                made.name, action.id
+                own.known_as(),
+                action.id
             ),
         )
-        .hint("That index was dropped or renamed; undo by hand what is left to be undone.")),
-        _ => Ok(()),
+        .hint("That index was dropped; undo by hand what is left to be undone."));
     }
+    Ok(())
 }
 
 /// Queues what drops the rests of interrupted builds, as the owner of the action, and tries for
@@ -135,11 +164,6 @@ pub(super) fn queue_clean_up(action: &Action) -> Result<i64> {
     queue(action.id, &action.plan, Task::CleanUp, steps, owner)
 }
 
-/// The name of a job of an action.
-pub(super) fn job_name(id: i64, task: Task) -> String {
-    format!("pgopt {} {id}", task.name())
-}
-
 fn queue(
     id: i64,
     plan: &Applicable,
@@ -147,7 +171,8 @@ fn queue(
     commands: Vec<String>,
     owner: pg_sys::Oid,
 ) -> Result<i64> {
-    let mut job = NewJob::new(job_name(id, task), commands, owner);
+    let name = log::free_job_name(&format!("pgopt {} {id}", task.name()))?;
+    let mut job = NewJob::new(name, commands, owner);
     job.once = true;
     job.exclusion_key = Some(format!("{}table:{}", jobs::RESERVED_KEYS, plan.table));
     // Builds take as long as they take, whatever the role's settings say.
@@ -170,6 +195,15 @@ fn queue(
     let job = registered?;
     jobs::request_run(job)?;
     Ok(job)
+}
+
+fn tell_under_way(rank: i32, action: i64, owner: &str) {
+    ereport!(
+        PgLogLevel::NOTICE,
+        PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
+        format!("recommendation with rank {rank} is being carried out already, skipping"),
+        format!("It is action {action} of role {owner}.")
+    );
 }
 
 fn tell(what: &str, steps: &[String]) {

@@ -203,16 +203,7 @@ fn room(size: u64) -> Result<()> {
         PgSqlErrorCode::ERRCODE_DISK_FULL,
         "not enough disk space to build the index",
     )
-    .detail(format!(
-        "Its size is estimated at {}; building it, with its sort and a margin, needs {} {place}, {}.",
-        decide::megabytes(size),
-        decide::megabytes(lack.needed),
-        // How full the server's disks are is not everybody's business.
-        match roles::may_read_all_statistics() {
-            true => format!("and {} are free", decide::megabytes(lack.free)),
-            false => "and less is free".to_owned(),
-        },
-    ))
+    .detail(lack.describe(size, place, roles::may_read_all_statistics()))
     .hint(hint))
 }
 

@@ -53,6 +53,36 @@ pub(super) fn clean_up(id: i64, plan: &Applicable) -> Vec<String> {
     commands
 }
 
+/// Has the plan, and its way back, name the indexes that it makes otherwise: pairs of the name it
+/// has and the one it gets.
+pub(super) fn rename_made(plan: &mut Applicable, pairs: &[(String, String)]) {
+    let now = |name: &str| {
+        let mut pairs = pairs.iter();
+        pairs.find(|(before, _)| before == name).map(|(_, now)| now)
+    };
+    for made in &mut plan.made {
+        if let Some(name) = now(&made.name) {
+            made.name.clone_from(name);
+        }
+    }
+    for name in &mut plan.down.drops {
+        if let Some(now) = now(name) {
+            name.clone_from(now);
+        }
+    }
+    for step in &mut plan.down.steps {
+        for drop in [
+            "DROP INDEX CONCURRENTLY IF EXISTS ",
+            "DROP INDEX IF EXISTS ",
+        ] {
+            if let Some(now) = step.strip_prefix(drop).and_then(now) {
+                *step = format!("{drop}{now}");
+                break;
+            }
+        }
+    }
+}
+
 /// The indexes that the action makes, and those that it drops or makes again.
 pub(super) fn names(plan: &Applicable) -> Vec<&str> {
     (plan.made.iter().map(|made| made.name.as_str()))

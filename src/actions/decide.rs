@@ -18,6 +18,21 @@ pub(super) struct Lack {
     pub(super) of_sorts: bool,
 }
 
+impl Lack {
+    /// How much an index of that size needs; how much the disk has is for monitoring roles to know.
+    pub(super) fn describe(&self, size: u64, place: &str, tells_free: bool) -> String {
+        let free = match tells_free {
+            true => format!(", and {} are free", megabytes(self.free)),
+            false => ", which is more than is free".to_owned(),
+        };
+        format!(
+            "Its size is estimated at {}; building it, with its sort and a margin, needs {} {place}{free}.",
+            megabytes(size),
+            megabytes(self.needed),
+        )
+    }
+}
+
 /// Whether an index of about `size` bytes lacks room. Building it sorts its entries, which takes
 /// as much again on disk; where that is the same file system, both have to fit.
 pub(super) fn lack_of_room(size: u64, indexes: Option<Room>, sorts: Option<Room>) -> Option<Lack> {
@@ -140,6 +155,19 @@ mod tests {
         let lack = lack_of_room(100 * MB, room(1, 174), room(2, 99));
         assert!(lack.is_some_and(|lack| lack.of_sorts && lack.needed == 100 * MB));
         assert!(lack_of_room(100 * MB, room(1, 173), room(2, 100)).is_some());
+    }
+
+    #[test]
+    fn free_space_is_not_told_to_everybody() {
+        let lack = Lack {
+            needed: 274 * MB,
+            free: 273 * MB,
+            of_sorts: false,
+        };
+        let told = lack.describe(100 * MB, "in the tablespace", true);
+        assert!(told.ends_with("needs 274 MB in the tablespace, and 273 MB are free."));
+        let hidden = lack.describe(100 * MB, "in the tablespace", false);
+        assert!(!hidden.contains("273") && hidden.contains("needs 274 MB"));
     }
 
     #[test]

@@ -87,7 +87,13 @@ fn clean_up(action: &Action) -> Result<()> {
         (rests::of(action)?.iter())
             .filter_map(|found| all.get(found.place).map(|name| (*name).to_owned())),
     );
-    if left.is_empty() || log::is_cleaned_up(action.id)? {
+    if left.is_empty() {
+        return Ok(());
+    }
+    // By its number: a job of that name may be somebody else's.
+    if let Some(job) = action.clean_up_job_id
+        && log::job_exists(job)?
+    {
         return Ok(());
     }
     match queue_clean_up(action) {

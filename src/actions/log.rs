@@ -6,6 +6,7 @@ use pgrx::{JsonB, PgSqlErrorCode, pg_sys};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::own::{self, Own};
 use super::state::{State, Task};
 use crate::advisor::applicable::Applicable;
 use crate::error::{Error, Result};
@@ -18,6 +19,10 @@ pub(super) struct Action {
     pub(super) id: i64,
     pub(super) owner: u32,
     pub(super) state: State,
+    /// The job that carries it out.
+    pub(super) job_id: i64,
+    pub(super) undo_job_id: Option<i64>,
+    pub(super) clean_up_job_id: Option<i64>,
     pub(super) plan: Applicable,
     #[serde(default)]
     pub(super) progress: Progress,
@@ -44,8 +49,11 @@ pub(super) struct Progress {
     /// Cost of each statement before, by its hash.
     #[serde(default)]
     pub(super) costs_before: Vec<(String, f64)>,
-    /// The index that was made.
-    pub(super) index: Option<u32>,
+    /// The indexes that were made.
+    #[serde(default)]
+    pub(super) own: Vec<Own>,
+    /// Likewise the extended statistics.
+    pub(super) statistics: Option<u32>,
     pub(super) before_undo: Option<State>,
 }
 
@@ -102,10 +110,11 @@ pub(super) fn get(id: i64) -> Result<Action> {
 /// The action that a job works for, and what the job is for. Asked by the worker for every run of
 /// every job: a user's transaction that has the row locked is not waited for.
 pub(super) fn of_job(job: i64) -> Result<Option<(Action, Task)>> {
-    as_superuser(|| {
+    let found: Option<(Action, Task)> = as_superuser(|| {
         spi::json_again(
             "SELECT coalesce((SELECT jsonb_build_array(jsonb_build_object('id', a.id, 'owner', a.owner::oid::bigint,
-                                       'state', a.state, 'plan', a.plan, 'progress', a.progress),
+                                       'state', a.state, 'job_id', a.job_id, 'undo_job_id', a.undo_job_id,
+                                       'clean_up_job_id', a.clean_up_job_id, 'plan', a.plan, 'progress', a.progress),
                                      CASE $1 WHEN a.job_id THEN 'apply' WHEN a.undo_job_id THEN 'undo' ELSE 'clean up' END)
                                 FROM pgopt.action_log AS a
                                WHERE a.job_id = $1 OR a.undo_job_id = $1 OR a.clean_up_job_id = $1
@@ -113,18 +122,26 @@ pub(super) fn of_job(job: i64) -> Result<Option<(Action, Task)>> {
             true,
             &[DatumWithOid::from(job)],
         )
-    })
+    })?;
+    Ok(found.map(|(action, task)| (named(action), task)))
+}
+
+fn named(mut action: Action) -> Action {
+    own::known_names(&mut action);
+    action
 }
 
 fn find(id: i64) -> Result<Option<Action>> {
-    as_superuser(|| {
+    let found: Option<Action> = as_superuser(|| {
         spi::json(
             "SELECT coalesce((SELECT jsonb_build_object('id', a.id, 'owner', a.owner::oid::bigint, 'state', a.state,
-                                     'plan', a.plan, 'progress', a.progress)
+                                     'job_id', a.job_id, 'undo_job_id', a.undo_job_id,
+                                     'clean_up_job_id', a.clean_up_job_id, 'plan', a.plan, 'progress', a.progress)
                                 FROM pgopt.action_log AS a WHERE a.id = $1), 'null')",
             &[DatumWithOid::from(id)],
         )
-    })
+    })?;
+    Ok(found.map(named))
 }
 
 /// Changes the columns that `changes`, an object, has.
@@ -132,9 +149,9 @@ pub(super) fn change(id: i64, changes: Value) -> Result<()> {
     as_superuser(|| {
         spi::changed::<bool>(
             "UPDATE pgopt.action_log AS a
-                SET (state, progress, undo_job_id, clean_up_job_id, size, build_time, cost_before, cost_after,
+                SET (state, undo_steps, progress, undo_job_id, clean_up_job_id, size, build_time, cost_before, cost_after,
                      used_by, not_used_by, sqlstate, message, started, finished, undone)
-                  = (SELECT r.state, r.progress, r.undo_job_id, r.clean_up_job_id, r.size, r.build_time, r.cost_before,
+                  = (SELECT r.state, r.undo_steps, r.progress, r.undo_job_id, r.clean_up_job_id, r.size, r.build_time, r.cost_before,
                             r.cost_after, r.used_by, r.not_used_by, r.sqlstate, r.message, r.started, r.finished, r.undone
                        FROM jsonb_populate_record(a, $2) AS r)
               WHERE a.id = $1
@@ -145,13 +162,29 @@ pub(super) fn change(id: i64, changes: Value) -> Result<()> {
     Ok(())
 }
 
-/// The action that carries out the same now, if there is one.
-pub(super) fn same_under_way(plan: &Applicable) -> Result<Option<i64>> {
+/// Whether a job is neither there nor running: one that is removed runs to its end.
+macro_rules! is_gone {
+    ($job:literal) => {
+        concat!(
+            "(NOT EXISTS (SELECT FROM pgopt.job_definitions AS j WHERE j.id = ",
+            $job,
+            ") AND NOT EXISTS (SELECT FROM pgopt.job_states AS s WHERE s.running_run IS NOT NULL AND s.job_id = ",
+            $job,
+            "))"
+        )
+    };
+}
+
+/// The action that carries out the same now, if there is one, and whose it is.
+pub(super) fn same_under_way(plan: &Applicable) -> Result<Option<(i64, String)>> {
     as_superuser(|| {
         spi::json(
-            "SELECT coalesce((SELECT to_jsonb(min(a.id)) FROM pgopt.action_log AS a
-                               WHERE a.table_name::oid = $1 AND a.ddl = $2 AND a.state IN ('queued', 'running')
-                                 AND EXISTS (SELECT FROM pgopt.job_definitions AS j WHERE j.id = a.job_id)), 'null')",
+            concat!(
+                "SELECT coalesce((SELECT jsonb_build_array(a.id, a.owner::text) FROM pgopt.action_log AS a
+                               WHERE a.table_name::oid = $1 AND a.ddl = $2 AND a.state IN ('queued', 'running') AND NOT ",
+                is_gone!("a.job_id"),
+                " ORDER BY a.id LIMIT 1), 'null')"
+            ),
             &[
                 DatumWithOid::from(pg_sys::Oid::from(plan.table)),
                 DatumWithOid::from(plan.ddl.as_str()),
@@ -172,13 +205,38 @@ pub(super) fn last_failure(job: i64) -> Result<(Option<String>, Option<String>)>
     })
 }
 
-/// Whether a job cleans up after the action; not by its name, which others' jobs may have.
-pub(super) fn is_cleaned_up(id: i64) -> Result<bool> {
+/// Whether a job is there, or its last run under way.
+pub(super) fn job_exists(job: i64) -> Result<bool> {
     as_superuser(|| {
         spi::json(
-            "SELECT to_jsonb(EXISTS (SELECT FROM pgopt.action_log AS a JOIN pgopt.job_definitions AS j
-                                      ON j.id = a.clean_up_job_id WHERE a.id = $1))",
-            &[DatumWithOid::from(id)],
+            concat!("SELECT to_jsonb(NOT ", is_gone!("$1"), ")"),
+            &[DatumWithOid::from(job)],
+        )
+    })
+}
+
+/// The name of a job, if it is there, and whether a run of it is under way.
+pub(super) fn job_now(job: i64) -> Result<(Option<String>, bool)> {
+    as_superuser(|| {
+        spi::json(
+            "SELECT jsonb_build_array((SELECT j.name FROM pgopt.job_definitions AS j WHERE j.id = $1),
+                    EXISTS (SELECT FROM pgopt.job_states AS s WHERE s.job_id = $1 AND s.running_run IS NOT NULL))",
+            &[DatumWithOid::from(job)],
+        )
+    })
+}
+
+/// `name`, or the first of `name (2)`, `name (3)` and so on that no job has: anybody who may
+/// schedule jobs can take a name.
+pub(super) fn free_job_name(name: &str) -> Result<String> {
+    as_superuser(|| {
+        spi::json(
+            "SELECT to_jsonb(free.name)
+               FROM (SELECT n, CASE n WHEN 1 THEN $1 ELSE format('%s (%s)', $1, n) END AS name
+                       FROM generate_series(1, (SELECT count(*) + 1 FROM pgopt.job_definitions)) AS n) AS free
+              WHERE NOT EXISTS (SELECT FROM pgopt.job_definitions AS j WHERE j.name = free.name)
+              ORDER BY free.n LIMIT 1",
+            &[DatumWithOid::from(name)],
         )
     })
 }
@@ -187,10 +245,13 @@ pub(super) fn is_cleaned_up(id: i64) -> Result<bool> {
 pub(super) fn orphans() -> Result<Vec<(i64, i64)>> {
     as_superuser(|| {
         spi::json(
-            "SELECT coalesce(jsonb_agg(jsonb_build_array(o.id, o.job)), '[]')
+            concat!(
+                "SELECT coalesce(jsonb_agg(jsonb_build_array(o.id, o.job)), '[]')
                FROM (SELECT a.id, CASE WHEN a.state = 'undoing' THEN a.undo_job_id ELSE a.job_id END AS job
                        FROM pgopt.action_log AS a WHERE a.state IN ('queued', 'running', 'undoing')) AS o
-              WHERE NOT EXISTS (SELECT FROM pgopt.job_definitions AS j WHERE j.id = o.job)",
+              WHERE ",
+                is_gone!("o.job")
+            ),
             &[],
         )
     })

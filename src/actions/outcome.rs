@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::checks;
 use super::log::{self, Action};
+use super::own;
 use super::rests;
 use super::runs::not_ready;
 use super::state::State;
@@ -38,11 +39,14 @@ pub(super) fn of_apply(mut action: Action) -> Result<()> {
         }
         None => None,
     };
-    if let Some(name) = &plan.statistics
-        && !statistics_exist(name)?
-    {
-        return Err(not_ready(format!("statistics {name} were not made")));
-    }
+    let statistics = match &plan.statistics {
+        Some(name) => {
+            let made = own::statistics(name)?;
+            Some(made.ok_or_else(|| not_ready(format!("statistics {name} were not made")))?)
+        }
+        None => None,
+    };
+    let own = own::of(plan, &found);
     let attached = index.map_or_else(Vec::new, |index| {
         catalog::with_attached(pg_sys::Oid::from(index))
     });
@@ -50,7 +54,8 @@ pub(super) fn of_apply(mut action: Action) -> Result<()> {
     let planned = usage::planned_now(&plan.statements)?;
     let attached: Vec<u32> = attached.iter().map(|oid| oid.to_u32()).collect();
     let usage = Usage::of(&action, &planned, &attached);
-    action.progress.index = index;
+    action.progress.own = own;
+    action.progress.statistics = statistics;
     if let Some(message) = &usage.message {
         note::remark(message.clone());
     }
@@ -86,9 +91,10 @@ impl Usage {
             let list = if uses { &mut used_by } else { &mut not_used_by };
             if list.len() < MOST_NAMED {
                 list.push(json!({
-                    "hash": wanted.hash, "query": abbreviate(&wanted.query, 200), "weight": wanted.weight,
-                    "cost_before": before, "predicted_cost_after": wanted.cost_after,
-                    "cost_after": now.map(|now| now.cost), "planned": now.is_some(),
+                    "hash": wanted.hash, "query": abbreviate(&wanted.query, 200),
+                    "weight": rounded(wanted.weight, 3), "cost_before": before.map(|cost| rounded(cost, 1)),
+                    "predicted_cost_after": rounded(wanted.cost_after, 1),
+                    "cost_after": now.map(|now| rounded(now.cost, 1)), "planned": now.is_some(),
                 }));
             }
         }
@@ -113,6 +119,13 @@ impl Usage {
             message,
         }
     }
+}
+
+/// With that many digits after the point, for people.
+fn rounded(number: f64, digits: i32) -> f64 {
+    let unit = 10f64.powi(digits);
+    let scaled = (number * unit).round() / unit;
+    if scaled.is_finite() { scaled } else { number }
 }
 
 /// Cost of all statements right before the build, as often as they ran.
@@ -145,14 +158,6 @@ fn size(indexes: &[pg_sys::Oid]) -> Result<i64> {
     )
 }
 
-fn statistics_exist(name: &str) -> Result<bool> {
-    spi::json(
-        "SELECT to_jsonb(EXISTS (SELECT FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
-                                  WHERE format('%I.%I', n.nspname, s.stxname) = $1))",
-        &[DatumWithOid::from(name)],
-    )
-}
-
 /// After the way back: whether all is as it was.
 pub(super) fn of_undo(action: &Action) -> Result<()> {
     let plan = &action.plan;
@@ -160,6 +165,10 @@ pub(super) fn of_undo(action: &Action) -> Result<()> {
     let found = checks::found_of(plan)?;
     for (place, name) in all.into_iter().enumerate() {
         let there = found.iter().find(|found| found.place == place);
+        // What was verified is known by its OID, whatever it is called.
+        if (action.progress.own.iter()).any(|own| own.known_as() == name) {
+            continue;
+        }
         match (place < plan.made.len(), there) {
             (true, Some(_)) => return Err(not_ready(format!("index {name} was not dropped"))),
             (false, there) if !there.is_some_and(|found| found.valid) => {
@@ -168,8 +177,10 @@ pub(super) fn of_undo(action: &Action) -> Result<()> {
             _ => {}
         }
     }
+    own::none_left(action)?;
+    own::statistics_not_renamed(action)?;
     if let Some(name) = &plan.statistics
-        && statistics_exist(name)?
+        && own::statistics(name)?.is_some()
     {
         return Err(not_ready(format!("statistics {name} were not dropped")));
     }
@@ -188,8 +199,8 @@ pub(super) fn of_clean_up(action: &Action) -> Result<()> {
         ));
     }
     // An undo that was interrupted while it dropped the index is complete now.
-    let made = action.plan.made.first();
-    let gone = match made {
+    let gone = match action.plan.made.first() {
+        Some(_) if !action.progress.own.is_empty() => !own::any_left(action)?,
         Some(made) => checks::found(&[&made.name])?.is_empty(),
         None => false,
     };

@@ -7,6 +7,7 @@ use super::checks::{self, Found};
 use super::commands::{makes, names, way_of};
 use super::log::{self, Action};
 use super::outcome;
+use super::own;
 use super::rests;
 use super::state::{State, Task};
 use crate::advisor::usage;
@@ -24,6 +25,8 @@ pub(super) fn check(id: i64, task: Task) -> Result<()> {
         return rests::set_aside_all(&action);
     }
     checks::table(&action.plan)?;
+    own::still_named(&action)?;
+    own::statistics_not_renamed(&action)?;
     claim_names(&mut action, task)?;
     let found = checks::found_of(&action.plan)?;
     check_dropped(&action, &found, task)?;
@@ -136,11 +139,12 @@ pub(super) fn built(id: i64, task: Task) -> Result<()> {
         return Err(not_ready(format!("index {name} was not built"))
             .detail("It is not there, or INVALID: perhaps a partition was added meanwhile."));
     }
-    let Some(began) = action.progress.build_began.take() else {
-        return Ok(());
-    };
-    let mut changes = json!({"progress": action.progress});
+    let began = action.progress.build_began.take();
     if task == Task::Apply {
+        action.progress.own = own::of(&action.plan, &found);
+    }
+    let mut changes = json!({"progress": action.progress});
+    if let (Task::Apply, Some(began)) = (task, began) {
         let seconds = clock::now().saturating_sub(began).max(0) as f64 / SECOND;
         changes["build_time"] = json!(format!("{seconds} seconds"));
     }
