@@ -177,6 +177,10 @@ mod jobs_bad_input_tests;
 mod jobs_store_tests;
 
 #[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/jobs_order.rs"]
+mod jobs_order_tests;
+
+#[cfg(any(test, feature = "pg_test"))]
 #[path = "../pgrx-tests/jobs_harm.rs"]
 mod jobs_harm_tests;
 

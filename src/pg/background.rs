@@ -57,7 +57,7 @@ pub(crate) fn attempt<T>(work: impl FnOnce() -> Result<T>) -> std::result::Resul
         // SAFETY: nothing of the failed work is in use any more; without a transaction this does
         // nothing.
         unsafe {
-            disable_all_timeouts(false);
+            disarm_timeouts();
             pg_sys::QueryCancelPending = 0;
             pg_sys::AbortCurrentTransaction();
             pg_sys::PortalErrorCleanup();
@@ -76,22 +76,36 @@ pub(crate) fn transaction<T>(work: impl FnOnce() -> Result<T>) -> std::result::R
         unsafe {
             pg_sys::SetCurrentStatementStartTimestamp();
             pg_sys::StartTransactionCommand();
-            // Background workers arm no timeout by themselves.
-            if pg_sys::StatementTimeout > 0 {
-                enable_timeout_after(STATEMENT_TIMEOUT, pg_sys::StatementTimeout);
-            }
+            arm_statement_timeout();
             pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
         }
         let value = work()?;
         // SAFETY: as above.
         unsafe {
-            disable_all_timeouts(false);
+            disarm_timeouts();
             pg_sys::PopActiveSnapshot();
             pg_sys::CommitTransactionCommand();
             report_statistics();
         }
         Ok(value)
     })
+}
+
+/// Lets `statement_timeout` end what comes now, if it is set: background workers arm no timeout by
+/// themselves.
+pub(super) fn arm_statement_timeout() {
+    // SAFETY: a timeout that every process with a connection knows.
+    unsafe {
+        if pg_sys::StatementTimeout > 0 {
+            enable_timeout_after(STATEMENT_TIMEOUT, pg_sys::StatementTimeout);
+        }
+    }
+}
+
+/// No timeout ends what comes now.
+pub(super) fn disarm_timeouts() {
+    // SAFETY: as above.
+    unsafe { disable_all_timeouts(false) }
 }
 
 /// Hands this process's counters on.

@@ -51,49 +51,23 @@ pub(crate) fn rolled_back<T>(
 /// Runs `work` in a subtransaction: an error it raises undoes what it did, and comes back as a
 /// value.
 pub(crate) fn all_or_nothing<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let mut subtransaction = Subtransaction::begin();
+    let subtransaction = Subtransaction::begin();
     let outcome = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
         .catch_others(|cause| match Error::try_from_caught(&cause) {
             Some(error) => Ok(Err(error)),
             None => Err(Box::new(cause)),
         })
         .execute();
-    match outcome {
-        Ok(Ok(value)) => {
-            subtransaction.release();
-            Ok(value)
-        }
-        Ok(Err(error)) => {
-            subtransaction.roll_back();
-            Err(error)
-        }
-        Err(cause) => {
-            subtransaction.roll_back();
-            cause.rethrow()
-        }
-    }
+    subtransaction.settle(outcome)
 }
 
 /// The same, but an error goes on up as it was raised.
 pub(crate) fn nested<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let mut subtransaction = Subtransaction::begin();
+    let subtransaction = Subtransaction::begin();
     let outcome = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
         .catch_others(|cause| Err(Box::new(cause)))
         .execute();
-    match outcome {
-        Ok(Ok(value)) => {
-            subtransaction.release();
-            Ok(value)
-        }
-        Ok(Err(error)) => {
-            subtransaction.roll_back();
-            Err(error)
-        }
-        Err(cause) => {
-            subtransaction.roll_back();
-            cause.rethrow()
-        }
-    }
+    subtransaction.settle(outcome)
 }
 
 impl Surroundings {
@@ -154,6 +128,24 @@ impl Subtransaction {
             pg_sys::ReleaseCurrentSubTransaction();
             pg_sys::CurrentMemoryContext = self.context;
             pg_sys::CurrentResourceOwner = self.owner;
+        }
+    }
+
+    /// Keeps what was done if it succeeded, undoes it if not.
+    fn settle<T>(mut self, outcome: std::result::Result<Result<T>, Box<CaughtError>>) -> Result<T> {
+        match outcome {
+            Ok(Ok(value)) => {
+                self.release();
+                Ok(value)
+            }
+            Ok(Err(error)) => {
+                self.roll_back();
+                Err(error)
+            }
+            Err(cause) => {
+                self.roll_back();
+                cause.rethrow()
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use std::ffi::{CStr, CString, c_long};
 
 use pgrx::{PgList, pg_sys};
 
+use super::background::{arm_statement_timeout, disarm_timeouts};
 use super::errors::watch;
 use super::local::Local;
 use super::memory::OwnedContext;
@@ -14,9 +15,7 @@ use super::statement::c_text;
 use crate::error::Result;
 
 unsafe extern "C-unwind" {
-    // Without the frame that the bindings put around them; the first two are not bound.
-    fn enable_timeout_after(timeout: i32, milliseconds: i32);
-    fn disable_timeout(timeout: i32, keep_indicator: bool);
+    // Without the frame that the bindings put around it.
     #[cfg(not(feature = "pg18"))]
     fn PortalRun(
         portal: pg_sys::Portal,
@@ -37,9 +36,6 @@ unsafe extern "C-unwind" {
         done: *mut pg_sys::QueryCompletion,
     ) -> bool;
 }
-
-/// `STATEMENT_TIMEOUT` of `utils/timeout.h`, the same in all supported majors.
-const STATEMENT_TIMEOUT: i32 = 3;
 
 /// The SQLSTATE that a command raised: the bindings know those of the server only, not a user's own.
 static RAISED: Local<i32> = Local::new(0);
@@ -107,16 +103,14 @@ unsafe fn begin() {
     // SAFETY: outside of a transaction. Background workers arm no timeout by themselves.
     unsafe {
         pg_sys::StartTransactionCommand();
-        if pg_sys::StatementTimeout > 0 {
-            enable_timeout_after(STATEMENT_TIMEOUT, pg_sys::StatementTimeout);
-        }
+        arm_statement_timeout();
     }
 }
 
 unsafe fn end() {
     // SAFETY: in the transaction that `begin`, or a command since, has begun.
     unsafe {
-        disable_timeout(STATEMENT_TIMEOUT, false);
+        disarm_timeouts();
         pg_sys::CommitTransactionCommand();
         pg_sys::pgstat_report_stat(true);
         pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_IDLE, std::ptr::null());

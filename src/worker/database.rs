@@ -14,7 +14,7 @@ use crate::pg::local::Local;
 use crate::pg::{clock, log};
 use crate::settings;
 use crate::shmem;
-use crate::shmem::board::{Board, Database};
+use crate::shmem::board::{Board, Database, NEVER};
 
 /// How long it stays when there is nothing to do, in microseconds.
 const LINGER: i64 = 10_000_000;
@@ -26,6 +26,8 @@ const LOOK: i64 = 1_000_000;
 const PAUSE: i64 = 5_000_000;
 /// No moment yet.
 const UNKNOWN: i64 = i64::MIN;
+/// The pause after a first error, in microseconds.
+const ASK_AGAIN: i64 = 1_000_000;
 /// The longest pause after errors, in microseconds.
 const LONGEST_PAUSE: i64 = 60_000_000;
 
@@ -113,7 +115,7 @@ fn work(board: &'static Board, place: &'static Database) {
         let next = match round.run(now, poked) {
             Ok(runs::State::NoExtension) => {
                 round.give_up();
-                place.wake_at.store(i64::MAX, Relaxed);
+                place.wake_at.store(NEVER, Relaxed);
                 place.vacant.store(1, Relaxed);
                 return;
             }
@@ -162,8 +164,6 @@ fn work(board: &'static Board, place: &'static Database) {
         }
     }
 }
-
-const ASK_AGAIN: i64 = 1_000_000;
 
 /// Whether a worker on an earlier place finds no slot for its runs either: this one makes room.
 fn another_starves_before(board: &Board, place: &Database) -> bool {
